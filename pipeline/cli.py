@@ -1,0 +1,261 @@
+"""The command `newsbeam`. Results go to standard output, what a person reads to standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+import yaml
+
+from pipeline import __version__
+from schemas.errors import UsageError, WorldError
+
+TOO_MANY_DEAD = 3
+
+
+class Command(click.Group):
+    """Turns our errors into one sentence and an exit status, and never shows a bare traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except WorldError as error:
+            if os.environ.get("NEWSBEAM_TRACEBACK"):
+                raise
+            click.echo(f"newsbeam: {error}", err=True)
+            _leave(error.status)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave(0)
+
+
+def _leave(status: int) -> None:
+    """End at once: threads of a pipeline that failed must not hold the process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="newsbeam")
+def main() -> None:
+    """Reads news from files, recognises copies, finds names and topics, and keeps it all as Parquet tables.
+
+    Exit status: 0 done; 1 the world failed (disk, engine, model); 2 wrong usage or configuration;
+    3 done, but with more dead letters than max_dead_letters; 75 another process holds the warehouse.
+    """
+
+
+def _configured(function: Any) -> Any:
+    """The arguments by which every command finds its configuration and its warehouse."""
+    options = (
+        click.argument("config", required=False),
+        click.option("--output", metavar="DIR", help="The folder of the warehouse."),
+        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _load(config: str | None, output: str | None, changes: Sequence[str], **more: Any) -> Any:
+    """The configuration with the command's changes, its output as a whole path."""
+    from pipeline.config import load_config
+
+    values: dict[str, Any] = {}
+    for change in changes:
+        key, found, value = change.partition("=")
+        if not found:
+            raise UsageError(f"--set {change}: give a key and a value, such as batch.bytes=8MB.")
+        values[key] = yaml.safe_load(value)
+    if output:
+        values["output"] = os.path.abspath(output)
+    return load_config(config, values | {key: value for key, value in more.items() if value})
+
+
+def _warehouse(config: Any) -> str:
+    """The warehouse of a command that reads one. Raises UsageError if there is none."""
+    from pipeline.warehouse import check_format, exists
+    from transforms.files import store_at
+
+    if not config.output:
+        raise UsageError("Which warehouse? Give --output DIR, or a configuration that names one.")
+    if not exists(config.output):
+        raise UsageError(f"{config.output} is not a warehouse; `newsbeam run --output {config.output}` makes one.")
+    check_format(store_at(config.output))
+    return str(config.output)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(msgspec.to_builtins(value, str_keys=True), ensure_ascii=False, indent=2))
+
+
+@main.command(name="run")
+@_configured
+@click.option("--input", "inputs", multiple=True, metavar="PATH", help="Files, folders or globs to read; repeatable.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N articles.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
+@click.option("--now", "now_text", metavar="TIME", help="The clock of the run, for runs that must come out alike.")
+@click.option("--runner", metavar="NAME", help="Where to run; DirectRunner is this machine.")
+@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
+def run_command(
+    config: str | None,
+    output: str | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+    inputs: tuple[str, ...],
+    limit: int | None,
+    dry_run: bool,
+    now_text: str | None,
+    runner: str | None,
+    beam_options: tuple[str, ...],
+) -> None:
+    """Read all that is new. Killed anywhere, the same command goes on and the tables are exact.
+
+    CONFIG is a YAML file (`newsbeam config init` prints one); options of Beam's follow after `--`.
+    """
+    if config and config.startswith("-"):  # no configuration, so what stands first is an option after `--`
+        beam_options, config = (config, *beam_options), None
+    whole = tuple(os.path.abspath(path) for path in inputs)
+    loaded = _load(config, output, changes, input=whole, runner=runner)
+    now = _time(now_text) if now_text else None
+    if dry_run:
+        _show_prospects(loaded, as_json)
+    else:
+        _run(loaded, beam_options, as_json, now, limit)
+
+
+def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | None, limit: int | None) -> None:
+    from pipeline.report import Report, summary_text
+    from pipeline.run import Stopped, Summary, run
+
+    summary = Summary()
+    try:
+        with Report(summary) as report:
+            run(config, options, summary, report, now, limit)
+    except Stopped as stop:
+        click.echo(
+            f"Stopped. {summary.batches:,} batches with {summary.read:,} articles are committed; "
+            "run the same command again to go on.",
+            err=True,
+        )
+        _leave(128 + stop.number)
+    if as_json:
+        _print_json(summary)
+    click.echo(summary_text(summary, config.output), err=True)
+    if summary.unreadable and len(summary.unreadable) == summary.inputs:
+        raise WorldError("None of the inputs could be read.")
+    if config.max_dead_letters is not None and summary.dead > config.max_dead_letters:
+        click.echo(f"newsbeam: more dead letters than max_dead_letters ({config.max_dead_letters:,}).", err=True)
+        _leave(TOO_MANY_DEAD)
+
+
+def _show_prospects(config: Any, as_json: bool) -> None:
+    from pipeline.run import dry_run
+
+    prospects = dry_run(config)
+    if as_json:
+        _print_json(prospects)
+        return
+    for prospect in prospects:
+        click.echo(f"{prospect.size:>15,}  {prospect.state:<20}  {prospect.input}")
+    new = sum(prospect.state != "done" for prospect in prospects)
+    click.echo(f"{new:,} of {len(prospects):,} inputs would be read. Nothing was written.", err=True)
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--now {text}: give a time such as 2026-01-31T12:00:00Z.") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@main.command()
+@_configured
+def status(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+    """What is in the warehouse, what was done last, and who holds it."""
+    from pipeline.status import status_of, status_text
+
+    found = status_of(_warehouse(_load(config, output, changes)))
+    _print_json(found) if as_json else click.echo(status_text(found))
+
+
+@main.command()
+@click.argument("sql")
+@_configured
+def query(sql: str, config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+    """Ask the tables in SQL (DuckDB). Only batches that are complete are seen."""
+    from pipeline.query import connect, rows_as_text
+
+    with connect(_warehouse(_load(config, output, changes))) as connection:
+        click.echo(rows_as_text(connection, sql, as_json))
+
+
+@main.command()
+@click.argument("article")
+@_configured
+def explain(article: str, config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+    """Why an article is where it is: by its id, its address or a dead letter's id."""
+    from pipeline.explain import explain_article, explanation_text
+
+    found = explain_article(_warehouse(_load(config, output, changes)), article)
+    _print_json(found) if as_json else click.echo(explanation_text(found))
+
+
+@main.command()
+@_configured
+def verify(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+    """Check every file of the warehouse against its log. Exit status 1, and what to do, if anything is wrong."""
+    from pipeline.verify import verify_warehouse
+
+    root = _warehouse(_load(config, output, changes))
+    findings = verify_warehouse(root)
+    if as_json:
+        _print_json(findings)
+    for finding in findings.problems:
+        click.echo(f"{finding.what} {finding.cure}", err=True)
+    if findings.problems:
+        raise WorldError(f"{len(findings.problems)} things are wrong in {root}.")
+    click.echo(f"All is well: {findings.checked}.", err=True)
+
+
+@main.group()
+def config() -> None:
+    """Check, begin or show a configuration."""
+
+
+@config.command(name="check")
+@click.argument("path")
+def config_check(path: str) -> None:
+    """Say whether a configuration is valid."""
+    from pipeline.config import load_config
+
+    load_config(path, {})
+    click.echo(f"{path} is valid.", err=True)
+
+
+@config.command(name="init")
+def config_init() -> None:
+    """Print a configuration with every key, its meaning and its default."""
+    from pipeline.config import example
+
+    click.echo(example(), nl=False)
+
+
+@config.command(name="show")
+@click.argument("path", required=False)
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration.")
+def config_show(path: str | None, changes: tuple[str, ...]) -> None:
+    """Print the configuration as a run would use it."""
+    loaded = _load(path, None, changes)
+    click.echo(yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+if __name__ == "__main__":
+    main()

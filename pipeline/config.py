@@ -1,0 +1,208 @@
+"""The configuration: one YAML file, validated. What to do; where to run is Beam's own options, and they pass through."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import xxhash
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from schemas.errors import UsageError
+from transforms.formats.base import Record
+from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+def _bytes(value: object) -> object:
+    """32000000, "32 MB" or "1.5GB" as a number of bytes."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)b?\s*", value, re.I) if isinstance(value, str) else None
+    return int(float(match[1]) * _UNITS[match[2].lower()]) if match else value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Batch(_Section):
+    bytes: Annotated[int, BeforeValidator(_bytes)] = Field(
+        32_000_000, gt=0, description="Unpacked bytes of input in one batch: what is in memory, and lost by a kill."
+    )
+
+
+class Names(_Section):
+    labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
+
+
+class Config(_Section):
+    """What a run does."""
+
+    input: tuple[str, ...] = Field((), description="Files, folders and globs, relative to `root`.")
+    root: str = Field(
+        "", description="The folder that names of inputs are relative to; the configuration's own by default."
+    )
+    output: str = Field("", description="The folder of the warehouse, relative to `root`.")
+    columns: Mapping[str, str] = Field(
+        {}, description="Field of an article: the input's name for it, with dots for nesting (`source: meta.site`)."
+    )
+    models: Mapping[str, str | None] = Field(
+        DEFAULT_MODELS, description="Language: the spaCy package or path that finds its names; null for none."
+    )
+    names: Names = Names()
+    batch: Batch = Batch()
+    max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
+    runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
+    workers: int | None = Field(None, gt=0, description="Worker processes of the DirectRunner; one per core by default.")
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("columns")
+    @classmethod
+    def _known_fields(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        known = [name for name in Record.__struct_fields__ if name not in ("position", "offset", "length", "problems")]
+        for name in value:
+            if name not in known:
+                raise ValueError(f"no field is named {name!r}{_nearest(name, known)}")
+        return value
+
+    @field_validator("runner")
+    @classmethod
+    def _known_runner(cls, value: str) -> str:
+        if value != "DirectRunner":
+            raise ValueError(f"only DirectRunner can be used so far, not {value}")
+        return value
+
+    def hash(self) -> str:
+        """Of what shapes the rows, without paths: equal hashes, equal treatment."""
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names"})
+        return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
+
+
+def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
+    """The configuration of a file with changes from the command line; both checked.
+
+    Raises UsageError, which names the file, the line, what is wrong, and the nearest known key.
+    """
+    text = _read(path) if path else ""
+    values = _parse(path or "", text)
+    values.setdefault("root", str(Path(path).parent.absolute()) if path else os.getcwd())
+    if path:
+        values["root"] = str((Path(path).parent / values["root"]).absolute())
+    for key, value in changes.items():
+        _put(values, key, value)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_explained(error, path, text))) from None
+
+
+def keys() -> dict[str, tuple[str, Any]]:
+    """Every key of the configuration with its meaning and default, for the docs and `config init`."""
+
+    def walk(section: type[BaseModel], before: str) -> Iterator[tuple[str, tuple[str, Any]]]:
+        for name, field in section.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from walk(field.annotation, f"{before}{name}.")
+            else:
+                yield f"{before}{name}", (field.description or "", field.default)
+
+    return dict(walk(Config, ""))
+
+
+def example() -> str:
+    """A configuration that says all its defaults, with the meaning of each key above it."""
+    lines = ["# A newsbeam configuration. Every key with its default; what you don't need you may leave out.", ""]
+    section = ""
+    for key, (meaning, default) in keys().items():
+        name = key.rpartition(".")[2]
+        if "." in key and key.partition(".")[0] != section:
+            section = key.partition(".")[0]
+            lines.append(f"{section}:")
+        indent = "  " if "." in key else ""
+        value = msgspec.json.encode(default).decode()
+        lines += [f"{indent}# {meaning}", f"{indent}{name}: {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: the configuration cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: the configuration is not a text in UTF-8.") from None
+
+
+def _parse(path: str, text: str) -> dict[str, Any]:
+    try:
+        for key, line in _double_keys(yaml.compose(text, yaml.SafeLoader)):
+            raise UsageError(f"{path}, line {line}: the key {key!r} stands there twice; remove one.")
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: a configuration is keys and values, such as `input: articles/`.")
+    return values
+
+
+def _double_keys(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _double_keys(value)
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key. Values that a section lacks are made."""
+    *sections, name = key.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {key}: {section} is a value and has no keys of its own.")
+        values = inner
+    values[name] = value
+
+
+def _explained(error: ValidationError, path: str | None, text: str) -> Iterator[str]:
+    """A sentence per mistake, with its line where the file has one."""
+    root = yaml.compose(text, yaml.SafeLoader) if text else None
+    for mistake in error.errors():
+        place = [str(part) for part in mistake["loc"]]
+        line = _line(root, place)
+        where = f"{path}, line {line}: " if path and line else ""
+        key = ".".join(place)
+        if mistake["type"] == "extra_forbidden":
+            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()] + ["names", "batch"]
+            yield f"{where}there is no key {key!r}{_nearest(place[-1], siblings)}."
+        else:
+            yield f"{where}{key}: {mistake['msg'].removeprefix('Value error, ')}."
+
+
+def _line(node: yaml.Node | None, place: list[str]) -> int | None:
+    line = None
+    for part in place:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = next(((key, value) for key, value in node.value if key.value == part), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}" if close else f"; known are {', '.join(known[:12])}"

@@ -1,0 +1,71 @@
+"""The Delta log beside each table: one commit per batch, in the order of the log, and never twice."""
+
+import os
+from collections.abc import Sequence
+
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
+
+from pipeline.log import File
+from schemas.tables import Table
+from transforms.files import Store
+
+APP = "newsbeam"
+CHECKPOINT_EVERY = 100
+"""Commits; a reader then reads one checkpoint and what came since."""
+
+
+def create(store: Store, table: Table) -> None:
+    """Create the Delta log of an empty table, if there is none."""
+    description = f"one row per {table.one_row_per}"
+    path = store.path(table.name)
+    options = {"delta.checkpointInterval": str(CHECKPOINT_EVERY)}
+    DeltaTable.create(
+        path, table.full_schema, "ignore", list(table.partitions), table.name, description, configuration=options
+    )
+
+
+def done(store: Store, table: Table) -> int:
+    """The number of the last batch that the table's Delta log has; 0 if none."""
+    return DeltaTable(store.path(table.name)).transaction_version(APP) or 0
+
+
+def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> None:
+    """Add a batch's files, unless its number or a later one is in.
+
+    deltalake refuses a transaction that another writer repeats at the same moment, but accepts one that a fresh
+    handle repeats later (measured with 1.6), so what is in is asked first, through the handle that then commits.
+    """
+    while True:
+        delta = DeltaTable(store.path(table.name))
+        if (delta.transaction_version(APP) or 0) >= number:
+            return
+        try:
+            delta.create_write_transaction(
+                [_add(file) for file in files],
+                mode="append",
+                schema=table.full_schema,
+                partition_by=list(table.partitions),
+                commit_properties=CommitProperties(app_transactions=[Transaction(APP, number)], max_commit_retries=0),
+            )
+        except CommitFailedError:
+            continue  # someone else rolled this entry forward at the same moment
+        _sync(store, f"{table.name}/_delta_log")
+        return
+
+
+def _add(file: File) -> AddAction:
+    name = file.path.partition("/")[2]
+    return AddAction(name, file.size, dict(file.partition), 0, True, file.stats)
+
+
+def _sync(store: Store, folder: str) -> None:
+    """deltalake does not wait for the disk; a lost commit would be a batch that Delta readers never see."""
+    newest = max(name for name in store.names(folder) if name.endswith(".json"))
+    for path in (store.path(f"{folder}/{newest}"), store.path(folder)):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,88 @@
+"""The index: every article ever committed, by identity and by content. Derived: the newest snapshot and the tail."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.log import History, index_name, snapshot_name
+from pipeline.sorted_files import KEY_FIELDS, key_pair, lookup, sorted_by_key
+from schemas.errors import WorldError
+from schemas.records import Article
+from transforms.copies import Known, Text, by_content, by_identity, order
+from transforms.files import Store
+from transforms.rows import place_of
+
+_ID = pa.binary(16)
+SCHEMA = pa.schema(
+    [
+        *KEY_FIELDS,
+        pa.field("article_id", _ID),
+        pa.field("canonical", _ID, metadata={"meaning": "the unique article: itself, or what it is a copy of"}),
+        pa.field("place", pa.string(), metadata={"meaning": "date=…/topic=… of the canonical article"}),
+        pa.field("batch", pa.int64()),
+        pa.field("rank", pa.int64(), metadata={"meaning": "place in the order in which the batch was decided"}),
+    ]
+)
+
+
+def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Table:
+    """The index rows of a batch's articles, sorted by key.
+
+    A unique article stands under its identity and its content, a copy under its identity alone.
+    """
+    places = {article.article_id: place_of(article, now) for article in articles if article.outcome == "unique"}
+    rows = []
+    for rank, article in enumerate(sorted(articles, key=order)):
+        if article.outcome not in ("unique", "duplicate"):
+            continue
+        canonical = article.copy.duplicate_of if article.copy else article.article_id
+        payload = {
+            "article_id": bytes.fromhex(article.article_id),
+            "canonical": bytes.fromhex(canonical),
+            "place": places.get(canonical) or (article.copy.place if article.copy else ""),
+            "batch": batch,
+            "rank": rank,
+        }
+        keys = [by_identity(article)] + ([by_content(article)] if article.outcome == "unique" else [])
+        for text in keys:
+            key, check = key_pair(text)
+            rows.append({"key": key, "check": check, **payload})
+    return sorted_by_key(pa.Table.from_pylist(rows, SCHEMA))
+
+
+def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, list[Known]]:
+    """What was committed up to the history's position under each of the texts, oldest first."""
+    wanted = {key_pair(text): text for text in texts}
+    if not wanted:
+        return {}
+    keys = np.array(sorted({key for key, _ in wanted}), np.uint64)
+    names = [index_name(entry.number) for entry in history.tail if entry.index_rows]
+    if history.manifest.index_rows:
+        names.insert(0, snapshot_name(history.manifest.number, "index"))
+    found: dict[str, list[Known]] = defaultdict(list)
+    for name in names:
+        for table in lookup(store, name, keys):
+            for row in table.to_pylist():
+                if text := wanted.get((row["key"], row["check"])):
+                    found[text].append(
+                        Known(row["batch"], row["rank"], row["article_id"].hex(), row["canonical"].hex(), row["place"])
+                    )
+    return {text: sorted(rows) for text, rows in found.items()}
+
+
+def text_of(store: Store, known: Known) -> Text:
+    """The words of a canonical article, from its table. Raises WorldError if it is not there."""
+    folder = f"articles/{known.place}"
+    wanted = pc.field("article_id") == known.canonical
+    for name in store.names(folder):
+        if name.endswith(".parquet"):
+            with store.open(f"{folder}/{name}") as source:
+                rows = pq.read_table(source, columns=["title", "body"], filters=wanted).to_pylist()
+            if rows:
+                return Text(rows[0]["title"], rows[0]["body"])
+    raise WorldError(f"{store.root}: the article {known.canonical} is missing in {folder}; run `newsbeam verify`.")

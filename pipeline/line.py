@@ -1,0 +1,48 @@
+"""The line, on one screen: from ticks to committed tables.
+
+    ticks ─ plan ─ read ─ recognise copies ─ find names ─ find topics ─ write ─ commit
+
+What flows is a chunk: up to 256 articles that travel together, with the pieces of input they came from. One straight
+line, one PCollection: every article carries its own outcome, so there is nothing to join and nothing to wait for.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import apache_beam as beam
+
+import schemas.coder  # noqa: F401  registers how chunks move between steps
+from pipeline.steps import Batch, Steps
+from schemas.records import Chunk
+
+
+def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[int]":
+    """From what each tick planned to the numbers of the log entries that committed it."""
+    return (
+        ticks
+        | "plan" >> beam.FlatMap(steps.plan).with_output_types(Chunk)
+        | "share out to read" >> beam.Reshuffle()
+        | "read" >> beam.Map(steps.read).with_output_types(Chunk)
+        | "recognise copies" >> Together(steps.recognise_copies).with_output_types(Chunk)
+        | "share out to name" >> beam.Reshuffle()
+        | "find names" >> beam.Map(steps.find_names).with_output_types(Chunk)
+        | "find topics" >> beam.Map(steps.find_topics).with_output_types(Chunk)
+        | "write" >> Together(steps.write)
+        | "commit" >> beam.FlatMap(steps.commit)
+    )
+
+
+class Together(beam.PTransform):  # type: ignore[misc]
+    """Calls a function with all chunks of the batch, in one place."""
+
+    def __init__(self, function: Callable[[Iterable[Chunk]], Iterable[Any]]) -> None:
+        super().__init__()
+        self.function = function
+
+    def expand(self, chunks: "beam.PCollection[Chunk]") -> "beam.PCollection[Any]":
+        return (
+            chunks
+            | "to one place" >> beam.Map(lambda chunk: (0, chunk)).with_output_types(tuple[int, Chunk])
+            | "gather" >> beam.GroupByKey()
+            | "all" >> beam.FlatMap(lambda keyed: self.function(keyed[1]))
+        )

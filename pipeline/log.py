@@ -1,0 +1,137 @@
+"""The log: one numbered entry per batch. Writing an entry is the commit, the fence between writers, and the order.
+
+Everything else in a warehouse is derived from the log and the files that its entries name.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from schemas.errors import WorldError
+from schemas.records import Piece
+from schemas.tables import FORMAT_VERSION, Run
+from transforms.files import Store
+
+LOG = "_newsbeam/log"
+SNAPSHOTS = "_newsbeam/snapshots"
+STAGING = "_newsbeam/staging"
+INDEX = "_newsbeam/index"
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A Parquet file of a batch: where it was staged, where it belongs, and what Delta wants to know of it."""
+
+    table: str
+    staged: str
+    path: str
+    rows: int
+    size: int
+    partition: dict[str, str]
+    stats: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One commit: the pieces of input that are in, the files that hold their rows, and the counts."""
+
+    number: int
+    token: str
+    now: datetime
+    run: Run
+    pieces: list[Piece]
+    changed: list[str]
+    """Inputs that changed while they were read; what is in of them is in, the rest will be read anew."""
+    topics: dict[str, int]
+    """Unique articles per topic."""
+    files: list[File]
+    index_rows: int
+    format: int = FORMAT_VERSION
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """A snapshot: the state of ledger, index and log after entry `number`, in files named by that number."""
+
+    number: int
+    index_rows: int
+    format: int = FORMAT_VERSION
+
+
+class History(Struct, frozen=True):
+    """The log as one reader saw it: the newest snapshot, and the entries since, in order and without a gap."""
+
+    manifest: Manifest
+    tail: list[Entry]
+
+    @property
+    def position(self) -> int:
+        """The number of the last entry; 0 for an empty log."""
+        return self.tail[-1].number if self.tail else self.manifest.number
+
+
+def entry_name(number: int) -> str:
+    return f"{LOG}/{number:012}.json"
+
+
+def snapshot_name(number: int, what: str) -> str:
+    return f"{SNAPSHOTS}/{number:012}-{what}.parquet"
+
+
+def index_name(number: int) -> str:
+    return f"{INDEX}/{number:012}.parquet"
+
+
+def newest_manifest(store: Store) -> Manifest:
+    """Of the newest snapshot; number 0 where there is none."""
+    names = [name for name in store.names(SNAPSHOTS) if name.endswith(".json") and not name.startswith(".")]
+    if not names:
+        return Manifest(number=0, index_rows=0)
+    return msgspec.json.decode(store.read(f"{SNAPSHOTS}/{names[-1]}"), type=Manifest)
+
+
+def read_entry(store: Store, number: int) -> Entry:
+    """Raises WorldError if the entry was written by a newer version."""
+    entry = msgspec.json.decode(store.read(entry_name(number)), type=Entry)
+    if entry.format != FORMAT_VERSION:
+        raise WorldError(f"{store.root} was written by another version of newsbeam (format {entry.format}); update.")
+    return entry
+
+
+def read_history(store: Store, known: History | None = None) -> History:
+    """The log as it stands; `known`, an earlier reading, saves reading its entries again.
+
+    A stray entry at or below the snapshot's number was written by a writer that was cut off: it counts for nothing.
+    """
+    while True:
+        manifest = newest_manifest(store)
+        have = {entry.number: entry for entry in known.tail} if known else {}
+        try:
+            tail = [have.get(number) or read_entry(store, number) for number in tail_numbers(store, manifest)]
+        except FileNotFoundError:  # folded into a newer snapshot while we read
+            if newest_manifest(store).number > manifest.number:
+                continue
+            raise
+        return History(manifest, tail)
+
+
+def tail_numbers(store: Store, manifest: Manifest) -> Iterator[int]:
+    """Numbers of the entries after the snapshot. Raises WorldError if one is missing."""
+    names = (name for name in store.names(LOG) if name.endswith(".json") and not name.startswith("."))
+    numbers = [number for name in names if (number := int(name.removesuffix(".json"))) > manifest.number]
+    for expected, number in enumerate(numbers, manifest.number + 1):
+        if number != expected:
+            raise WorldError(f"{store.root}: log entry {expected} is missing; restore {entry_name(expected)}.")
+        yield number
+
+
+def append(store: Store, entry: Entry) -> bool:
+    """Commit: write the entry under its number, if no one else took that number.
+
+    False if the number was taken, or folded into a snapshot meanwhile: then the batch is void.
+    """
+    if not store.create(entry_name(entry.number), msgspec.json.encode(entry)):
+        return False
+    if newest_manifest(store).number >= entry.number:
+        store.remove(entry_name(entry.number))
+        return False
+    return True

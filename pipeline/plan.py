@@ -1,0 +1,173 @@
+"""Planning: what is new in the inputs, cut into chunks, a batch at a time."""
+
+import io
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO, NamedTuple
+
+from msgspec.structs import replace
+
+from pipeline.ledger import Ledger, Span
+from pipeline.spool import Spool, Tee
+from schemas.records import Chunk, Piece, Problem
+from transforms.compression import UNPACK_ERRORS, Readable, plain_name, unpacked
+from transforms.files import Info, Store
+from transforms.formats import format_named, recognise, unrecognised
+from transforms.formats.base import HEAD, MAX_RECORD, Cut, Format
+
+CHUNK_RECORDS = 256
+CHUNK_BYTES = 1_000_000
+_SKIP = 1 << 20
+
+
+class Cutting(NamedTuple):
+    """A piece, and its bytes where they must be laid in the spool."""
+
+    piece: Piece
+    data: bytes | None
+
+
+class Planner:
+    """Hands out what is new, batch by batch. Keeps its place, so that a large input is unpacked once in a run."""
+
+    def __init__(self, store: Store, inputs: Iterable[Info], ledger: Ledger) -> None:
+        self._store, self._ledger, self._spool = store, ledger, Spool()
+        self.unreadable: dict[str, str] = {}
+        """Inputs that could not be opened, and why. Nothing of them is committed, so the next run tries them again."""
+        self.changed: set[str] = set()
+        """Inputs that changed while they were read; the next run reads them anew."""
+        new = [info for info in inputs if not ledger.done(info).last]
+        self._total, self._finished = sum(info.size for info in new), 0
+        self._open: BinaryIO | None = None
+        self._cuttings = chain.from_iterable(map(self._input, new))
+        self._held: Cutting | None = None
+
+    def batch(self, spool_path: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
+        """The chunks of the next batch; none when nothing is new. At least one piece, however large."""
+        self._spool.begin(spool_path)
+        pieces: list[Piece] = []
+        total, left = 0, most_records
+        while left != 0 and (cutting := self._next()):
+            if pieces and total + cutting.piece.length > most_bytes:
+                self._held = cutting
+                break
+            if left is not None and cutting.piece.records > left:
+                cutting = self._shortened(cutting, left)
+            pieces.append(self._placed(cutting))
+            total += cutting.piece.length
+            left = None if left is None else left - cutting.piece.records
+        self._spool.close()
+        return chunks(pieces)
+
+    @property
+    def share(self) -> float:
+        """How much of what was new is planned, 0 to 1, by the inputs' bytes as they are stored."""
+        part = self._open.tell() if self._open and not self._open.closed else 0
+        return min((self._finished + part) / self._total, 1.0) if self._total else 1.0
+
+    def _next(self) -> Cutting | None:
+        cutting, self._held = self._held or next(self._cuttings, None), None
+        return cutting
+
+    def _placed(self, cutting: Cutting) -> Piece:
+        """The piece with the place where its bytes stand."""
+        piece, data = cutting
+        return piece if data is None else replace(piece, path=self._spool.path, at=self._spool.add(data))
+
+    def _shortened(self, cutting: Cutting, records: int) -> Cutting:
+        """The first records of a piece."""
+        piece, data = cutting
+        if data is None:
+            data = self._store.read(piece.input, piece.at, piece.length)
+        cut = next(format_named(piece.format).cut(io.BytesIO(data), records))
+        shorter = replace(piece, records=cut.records, length=cut.length, last=False)
+        return Cutting(shorter, None if cutting.data is None else data[: cut.length])
+
+    def _input(self, info: Info) -> Iterator[Cutting]:
+        """The pieces of one input that are not in yet."""
+        done = self._ledger.done(info)
+        try:
+            with self._store.open(info.name) as self._open:
+                for cutting in cuttings(self._store.path(info.name), info, self._open, done):
+                    if self._store.info(info.name) != info:
+                        self.changed.add(info.name)
+                        return
+                    yield cutting
+        except OSError as error:
+            self.unreadable[info.name] = error.strerror or type(error).__name__
+        self._finished += info.size
+
+
+def cuttings(path: str, info: Info, file: BinaryIO, done: Span) -> Iterator[Cutting]:
+    """The pieces of an open file after what is done. The last one says so, and every byte is in one of them."""
+    blank = Piece(
+        input=info.name, version=info.version, format="", first=done.end, records=1, offset=done.end_offset,
+        length=0, last=True, path=path, at=done.end_offset,
+    )  # fmt: skip
+    try:
+        head = unpacked(file)[0].read(HEAD)
+    except UNPACK_ERRORS as error:
+        yield Cutting(replace(blank, length=info.size, problem=_broken(error)), None)
+        return
+    name = plain_name(info.name)
+    form = recognise(head, name)
+    if form is None:
+        yield Cutting(replace(blank, length=info.size, problem=unrecognised(head, name)), None)
+        return
+    held: Cutting | None = None
+    for cut, data in _cuts(form, file, done):
+        if held:
+            yield Cutting(replace(held.piece, last=False), held.data)
+        offset = done.end_offset + cut.offset
+        first = held.piece.end if held else done.end
+        piece = replace(
+            blank, format=form.name, first=first, records=cut.records, offset=offset, length=cut.length,
+            at=offset, problem=cut.problem,
+        )  # fmt: skip
+        held = Cutting(piece, data)
+    yield held or Cutting(replace(blank, format=form.name, records=0), None)
+
+
+def _cuts(form: Format, file: BinaryIO, done: Span) -> Iterator[tuple[Cut, bytes | None]]:
+    """The cuts after what is done, of a compressed input with their bytes.
+
+    A break is the last cut: it holds what was unpacked before it but is no whole record, and the problem.
+    """
+    file.seek(0)
+    stream, compressed = unpacked(file)
+    end = 0
+    tee = Tee(stream)
+    try:
+        if compressed:
+            _skip(stream, done.end_offset)
+        else:
+            file.seek(done.end_offset)
+        for cut in form.cut(tee if compressed else stream, CHUNK_RECORDS):
+            end = cut.offset + cut.length
+            yield cut, tee.take(cut.length) if compressed else None
+    except UNPACK_ERRORS as error:
+        rest = tee.pending
+        yield Cut(end, rest, 1, _broken(error)), tee.take(rest) if compressed else None
+
+
+def _skip(stream: Readable, length: int) -> None:
+    """Read on without keeping: what a resumed run has done already."""
+    while length > 0 and (data := stream.read(min(length, _SKIP))):
+        length -= len(data)
+
+
+def _broken(error: BaseException) -> Problem:
+    return Problem("BrokenFile", f"the input cannot be unpacked beyond here: {error}")
+
+
+def chunks(pieces: Iterable[Piece]) -> list[Chunk]:
+    """Pieces in a row that travel together: up to CHUNK_RECORDS records and CHUNK_BYTES bytes, or one larger piece."""
+    groups: list[list[Piece]] = []
+    records = size = 0
+    for piece in pieces:
+        records, size = records + piece.records, size + min(piece.length, MAX_RECORD)
+        if not groups or records > CHUNK_RECORDS or size > CHUNK_BYTES:
+            groups.append([])
+            records, size = piece.records, piece.length
+        groups[-1].append(piece)
+    return [Chunk(number=number, pieces=group) for number, group in enumerate(groups)]

@@ -1,0 +1,91 @@
+"""What a run tells a person: progress while it works, and a summary at its end. On standard error."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from pipeline.run import Summary
+
+QUIET_EVERY = 30.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Report:
+    """Follows a run: a bar with rate and time left on a terminal, a line every 30 s elsewhere."""
+
+    def __init__(self, summary: Summary) -> None:
+        self._summary = summary
+        self._started = self._last = time.monotonic()
+        self._records = self._named = 0
+        self._share = self._next_share = 0.0
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=1.0)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, what: str, value: str) -> None:
+        """Hear what the driver and the workers say."""
+        match what:
+            case "batch":
+                self._records, self._named = int(value), 0
+            case "share":
+                self._share = float(value)
+            case "names":
+                self._named += int(value)
+            case "model":
+                print(f"Names by {value}.", file=sys.stderr)
+        self._show()
+
+    def _show(self) -> None:
+        done = self._summary.read + self._named
+        rate = done / max(time.monotonic() - self._started, 0.001)
+        text = f"{done:,} articles, {rate:,.0f}/s"
+        if self._bar:
+            within = self._named / self._records if self._records else 0.0
+            self._bar.update(self._task, description=text, completed=min(self._share + within * (1 - self._share), 1.0))
+        elif time.monotonic() - self._last > QUIET_EVERY:
+            self._last = time.monotonic()
+            print(f"{text}, {self._share:.0%} of the input", file=sys.stderr)
+
+
+def summary_text(summary: Summary, output: str) -> str:
+    """The end of a run, in a few lines."""
+    lines = [f"{name}: {reason}; it is tried again by the next run." for name, reason in summary.unreadable.items()]
+    lines += [f"{name} changed while it was read; the next run reads it anew." for name in summary.changed]
+    if not summary.batches:
+        return "\n".join([*lines, f"Nothing new in {summary.inputs:,} inputs. The tables are in {output}"])
+    rate = summary.read / max(summary.seconds, 0.001)
+    lines.append(f"Read {summary.read:,} articles in {summary.seconds:,.1f} s ({rate:,.0f} a second), as")
+    counts = {
+        "unique": summary.unique,
+        "copies": summary.duplicates,
+        "known": summary.known,
+        "dead letters": summary.dead,
+    }
+    lines += [f"  {number:>9,} {name}{_reasons(summary, name)}" for name, number in counts.items()]
+    if summary.topics:
+        topics = sorted(summary.topics.items(), key=lambda item: (-item[1], item[0]))
+        lines.append("Topics: " + ", ".join(f"{topic} {number:,}" for topic, number in topics))
+    lines.append(f"The tables are in {output}. Look at them, for example, with")
+    lines.append(f"  newsbeam query --output {output} \"SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10\"")
+    return "\n".join(lines)
+
+
+def _reasons(summary: Summary, name: str) -> str:
+    if name != "dead letters" or not summary.dead_by_class:
+        return ""
+    return ": " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(summary.dead_by_class.items()))

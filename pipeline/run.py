@@ -1,0 +1,185 @@
+"""`run`: plan a batch, send it down the line, until nothing is new."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+
+from msgspec import Struct
+
+from pipeline.config import Config
+from pipeline.engine import Engine, check_options
+from pipeline.inputs import list_inputs
+from pipeline.ledger import Ledger
+from pipeline.lock import held
+from pipeline.log import STAGING, Entry, History, Manifest, read_history
+from pipeline.plan import Planner
+from pipeline.staging import new_token
+from pipeline.steps import Batch, Steps
+from pipeline.warehouse import check_usable, exists, open_warehouse
+from schemas.errors import UsageError, WorldError
+from transforms.files import Info, store_at
+
+_VOID_TRIES = 20
+Listener = Callable[[str, str], None]
+
+
+class Stopped(BaseException):
+    """The run was asked to end, by the signal of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Summary(Struct, kw_only=True):
+    """What a run did."""
+
+    batches: int = 0
+    read: int = 0
+    unique: int = 0
+    duplicates: int = 0
+    known: int = 0
+    dead: int = 0
+    dead_by_class: dict[str, int] = {}
+    topics: dict[str, int] = {}
+    inputs: int = 0
+    unreadable: dict[str, str] = {}
+    changed: list[str] = []
+    seconds: float = 0.0
+
+    def add(self, entry: Entry) -> None:
+        """Count a batch that was committed."""
+        self.batches += 1
+        for name in ("read", "unique", "duplicates", "known", "dead"):
+            setattr(self, name, getattr(self, name) + getattr(entry.run, name))
+        dead = {count.name: int(count.value) for count in entry.run.dead_by_class}
+        self.dead_by_class = dict(Counter(self.dead_by_class) + Counter(dead))
+        self.topics = dict(Counter(self.topics) + Counter(entry.topics))
+        self.changed = sorted({*self.changed, *entry.changed})
+
+
+class Session:
+    """One run over one list of inputs, holding the warehouse."""
+
+    def __init__(self, config: Config, inputs: Sequence[Info], now: datetime | None, listener: Listener) -> None:
+        self.config, self.now, self._inputs, self._listener = config, now, inputs, listener
+        self._warehouse = open_warehouse(config.output)
+        self._void = 0
+        self.planner = self._new_planner()
+
+    def _new_planner(self) -> Planner:
+        history = self._warehouse.refresh()
+        ledger = Ledger(self._warehouse.store, history, self._inputs)
+        return Planner(store_at(self.config.root), self._inputs, ledger)
+
+    def plan(self, most_records: int | None) -> Batch | None:
+        """The next batch; None when nothing is new."""
+        began, token = time.time(), new_token()
+        spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
+        chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
+        if not chunks:
+            return None
+        now = self.now or datetime.fromtimestamp(began, UTC)
+        return Batch(self._warehouse.history.position + 1, token, now, began, tuple(chunks))
+
+    def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> Entry | None:
+        """Send a batch down the line: the log entry that committed it, or None if it is void and planned anew."""
+        self._listener("batch", str(sum(piece.records for chunk in batch.chunks for piece in chunk.pieces)))
+        try:
+            line(batch, Steps(self.config, batch.small()))
+        finally:
+            entry = next((one for one in self._warehouse.refresh().tail if one.token == batch.token), None)
+            if entry is None:
+                self._warehouse.store.remove(f"{STAGING}/{batch.token}")
+        if entry is None:
+            self._plan_anew()
+        self._listener("share", str(self.planner.share))
+        return entry
+
+    def _plan_anew(self) -> None:
+        self._void += 1
+        if self._void > _VOID_TRIES:
+            raise WorldError("Other writers take every number in the log; end them, and run this again.")
+        self.planner = self._new_planner()
+
+
+def run(
+    config: Config,
+    options: Sequence[str],
+    summary: Summary,
+    listener: Listener,
+    now: datetime | None = None,
+    limit: int | None = None,
+) -> None:
+    """Read all that is new, batch by batch; `summary` grows with every batch that is committed.
+
+    Raises UsageError, WorldError, Busy, and Stopped on SIGINT and SIGTERM.
+    """
+    check_options(options)
+    started = time.monotonic()
+    inputs = new_inputs(config)
+    store = store_at(config.output)
+    check_usable(store)
+    with stopping(), held(store), ExitStack() as stack:
+        session = Session(config, inputs, now, listener)
+        engine: Engine | None = None
+        while batch := session.plan(None if limit is None else limit - summary.read):
+            engine = engine or stack.enter_context(Engine(config, options, listener))
+            if entry := session.send(batch, engine):
+                summary.add(entry)
+        summary.inputs = len(inputs)
+        summary.unreadable = session.planner.unreadable
+        summary.changed = sorted({*summary.changed, *session.planner.changed})
+        summary.seconds = time.monotonic() - started
+
+
+def new_inputs(config: Config) -> list[Info]:
+    """The files that the configuration names. Raises UsageError if it names none."""
+    if not config.input:
+        raise UsageError("There is nothing to read: give --input, or `input` in the configuration.")
+    if not config.output:
+        raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
+    return list_inputs(store_at(config.root), config.input, config.output)
+
+
+class Prospect(Struct, frozen=True):
+    """What a run would read of one input."""
+
+    input: str
+    size: int
+    state: str
+
+
+def dry_run(config: Config) -> list[Prospect]:
+    """What `run` would read, without writing anything."""
+    inputs = new_inputs(config)
+    store = store_at(config.output)
+    history = read_history(store) if exists(config.output) else History(Manifest(number=0, index_rows=0), [])
+    ledger = Ledger(store, history, inputs)
+
+    def state(info: Info) -> str:
+        done = ledger.done(info)
+        return "done" if done.last else f"from record {done.end}" if done.end else "new"
+
+    return [Prospect(info.name, info.size, state(info)) for info in inputs]
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Turns SIGINT and SIGTERM into Stopped, once; a second one ends the process at once."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_DFL)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,102 @@
+"""Staging: a batch's files are written where no reader sees them, before its log entry names them."""
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.log import STAGING, File
+from pipeline.sorted_files import parquet_bytes
+from schemas.tables import TABLES, Run, Table
+from transforms.files import Store
+from transforms.rows import Place, run_rows
+
+GARBAGE_AGE = 86_400.0
+"""Seconds after which what another machine staged without committing is taken for garbage."""
+_STATISTICS = ("article_id", "duplicate_of", "letter_id", "key", "published_at", "batch", "word_count")
+"""Columns with statistics: ids, dates and counts, not texts."""
+
+
+def new_token() -> str:
+    """A name for a batch's staged files that tells whether the process that staged them still lives."""
+    return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+
+
+def stage(store: Store, token: str, number: int, rows: Mapping[str, Mapping[Place, pa.Table]]) -> list[File]:
+    """Write the rows of a batch where no reader sees them. Durable when it returns."""
+    jobs = [(TABLES[name], place, table) for name, places in rows.items() for place, table in places.items()]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda job: _stage_one(store, token, number, *job), jobs))
+
+
+def _stage_one(store: Store, token: str, number: int, table: Table, place: Place, rows: pa.Table) -> File:
+    partition = dict(zip(table.partitions, place, strict=True))
+    folder = "/".join(f"{name}={value}" for name, value in partition.items())
+    statistics = [name for name in _STATISTICS if name in rows.column_names]
+    data = parquet_bytes(rows, write_statistics=statistics, store_schema=True)
+    staged = f"{STAGING}/{token}/{table.name}/{folder}.parquet"
+    store.write(staged, data)
+    return File(
+        table=table.name,
+        staged=staged,
+        path=f"{table.name}/{folder}/{number:012}.parquet",
+        rows=len(rows),
+        size=len(data),
+        partition=partition,
+        stats=_delta_statistics(rows),
+    )
+
+
+def _delta_statistics(rows: pa.Table) -> str:
+    """Row count and bounds of the ids, in Delta's form."""
+    names = [name for name in ("article_id", "batch") if name in rows.column_names]
+    bounds = {name: pc.min_max(rows[name]).as_py() for name in names}
+    return json.dumps(
+        {
+            "numRecords": len(rows),
+            "minValues": {name: value["min"] for name, value in bounds.items()},
+            "maxValues": {name: value["max"] for name, value in bounds.items()},
+            "nullCount": dict.fromkeys(names, 0),
+        }
+    )
+
+
+def stage_run(store: Store, token: str, run: Run, day: str) -> File:
+    """Stage the batch's row in `runs`."""
+    return _stage_one(store, token, run.batch, TABLES["runs"], (day,), run_rows(run))
+
+
+def stage_index(store: Store, token: str, index: pa.Table) -> None:
+    """Stage the batch's part of the index."""
+    store.write(staged_index(token), parquet_bytes(index))
+
+
+def staged_index(token: str) -> str:
+    return f"{STAGING}/{token}/index.parquet"
+
+
+def is_garbage(store: Store, token: str) -> bool:
+    """Whether nobody will commit what is staged under a token: its process is gone, or it is a day old."""
+    host, _, rest = token.rpartition("_")[0].rpartition("_")
+    if host == socket.gethostname() and rest.isdigit():
+        return not process_lives(int(rest))
+    with suppress(OSError):
+        return time.time() - os.stat(store.path(f"{STAGING}/{token}")).st_mtime > GARBAGE_AGE
+    return False
+
+
+def process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

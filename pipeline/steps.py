@@ -1,0 +1,169 @@
+"""What the line does at each step, as plain functions of chunks. Made by the driver, sent to the workers."""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from pipeline import progress
+from pipeline.config import Config
+from pipeline.index import index_table, look_up, text_of
+from pipeline.log import Entry, File, read_history
+from pipeline.staging import stage, stage_index, stage_run
+from pipeline.versions import versions
+from pipeline.warehouse import Warehouse
+from schemas.errors import WorldError
+from schemas.records import Article, Chunk
+from schemas.tables import Count, Run
+from transforms import copies, names, topics
+from transforms.files import store_at
+from transforms.read import read_chunk
+from transforms.rows import rows_of
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is known of a batch before it is read."""
+
+    number: int
+    """Of the log entry that will commit it: its decisions are made at the position before."""
+    token: str
+    """Names its staged files."""
+    now: datetime
+    """The clock: of undated articles, dead letters and read_at."""
+    began: float
+    """When its planning began, in seconds since the epoch."""
+    chunks: tuple[Chunk, ...]
+
+    def small(self) -> "Batch":
+        """The same without its chunks, for steps that get them as elements."""
+        return dataclasses.replace(self, chunks=())
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of the line, for one configuration and one batch."""
+
+    config: Config
+    batch: Batch
+
+    def plan(self, batch: Batch) -> Iterable[Chunk]:
+        """The batch's chunks. The driver has planned them, since it must know when nothing is new."""
+        return batch.chunks
+
+    def read(self, chunk: Chunk) -> Chunk:
+        """From pieces of input to articles, each `read` or `dead`."""
+        root = store_at(self.config.root)
+        return _timed("read", chunk, lambda: read_chunk(chunk, root, self.config.columns, self.batch.now))
+
+    def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """The whole batch at once, in a fixed order: every article gets its outcome, as the log says before the batch."""
+        started = time.perf_counter()
+        chunks = sorted(chunks, key=lambda chunk: chunk.number)
+        store = store_at(self.config.output)
+        articles = sorted((article for chunk in chunks for article in chunk.articles), key=copies.order)
+        history = look_up(store, read_history(store), copies.questions(articles))
+        decided = copies.decide(articles, history, lambda known: text_of(store, known), self.batch.number)
+        found = {(article.input, article.position): article for article in decided}
+        seconds = time.perf_counter() - started
+        for chunk in chunks:
+            articles = [found[article.input, article.position] for article in chunk.articles]
+            yield replace(chunk, articles=articles, seconds={**chunk.seconds, "copies": seconds})
+            seconds = 0.0
+
+    def find_names(self, chunk: Chunk) -> Chunk:
+        """The unique articles with their names."""
+
+        def named() -> Chunk:
+            articles = names.find_names(chunk.articles, self.config.models, self.config.names.labels)
+            return replace(chunk, articles=articles)
+
+        return _timed("names", chunk, named)
+
+    def find_topics(self, chunk: Chunk) -> Chunk:
+        """The unique articles with their topics."""
+        return _timed("topics", chunk, lambda: replace(chunk, articles=topics.find_topics(chunk.articles)))
+
+    def write(self, chunks: Iterable[Chunk]) -> Iterator[Entry]:
+        """The whole batch staged, and the log entry that would commit it."""
+        started = time.perf_counter()
+        chunks = sorted(chunks, key=lambda chunk: chunk.number)
+        for chunk in chunks:
+            check_complete(chunk)
+        articles = [article for chunk in chunks for article in chunk.articles]
+        batch, store = self.batch, store_at(self.config.output)
+        files = stage(store, batch.token, batch.number, rows_of(articles, batch.now, batch.number))
+        index = index_table(articles, batch.now, batch.number)
+        if len(index):
+            stage_index(store, batch.token, index)
+        run = self._run(chunks, articles, time.perf_counter() - started)
+        files.append(stage_run(store, batch.token, run, str(batch.now.date())))
+        yield self._entry(chunks, run, files, len(index))
+
+    def commit(self, entry: Entry) -> Iterator[int]:
+        """The number of the entry, if it could be committed; nothing if the batch is void: someone took its number."""
+        if entry.run.read != sum(piece.records for piece in entry.pieces):
+            raise WorldError("The batch's counts do not add up; nothing was committed. Please report this.")
+        if Warehouse(store_at(self.config.output)).commit(entry):
+            progress.tell("committed", entry.number)
+            yield entry.number
+
+    def _run(self, chunks: Sequence[Chunk], articles: Sequence[Article], writing: float) -> Run:
+        outcomes = Counter(article.outcome for article in articles)
+        reasons = Counter(article.letter.error_class for article in articles if article.letter)
+        steps = Counter({"write": writing})
+        for chunk in chunks:
+            steps.update(chunk.seconds)
+        return Run(
+            batch=self.batch.number,
+            started_at=datetime.fromtimestamp(self.batch.began, UTC),
+            seconds=time.time() - self.batch.began,
+            read=len(articles),
+            unique=outcomes["unique"],
+            duplicates=outcomes["duplicate"],
+            known=outcomes["known"],
+            dead=outcomes["dead"],
+            dead_by_class=_counts(reasons),
+            steps=_counts(steps),
+            inputs=len({piece.input for chunk in chunks for piece in chunk.pieces}),
+            versions=versions(),
+            models=sorted({f"{one.language}: {one.entity_model}" for one in articles if one.entity_model}),
+            taxonomy=topics.TAXONOMY,
+            config_hash=self.config.hash(),
+        )
+
+    def _entry(self, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int) -> Entry:
+        return Entry(
+            number=self.batch.number,
+            token=self.batch.token,
+            now=self.batch.now,
+            run=run,
+            pieces=[piece for chunk in chunks for piece in chunk.pieces],
+            changed=sorted({name for chunk in chunks for name in chunk.changed}),
+            topics=dict(Counter(one.topic for chunk in chunks for one in chunk.articles if one.outcome == "unique")),
+            files=files,
+            index_rows=index_rows,
+        )
+
+
+def check_complete(chunk: Chunk) -> None:
+    """Raises WorldError unless every record of the chunk's pieces is an article with one of the four outcomes."""
+    records = sum(piece.records for piece in chunk.pieces)
+    if records != len(chunk.articles) or any(article.outcome == "read" for article in chunk.articles):
+        raise WorldError("A chunk lost articles on its way; nothing was committed. Please report this.")
+
+
+def _timed(step: str, chunk: Chunk, work: Callable[[], Chunk]) -> Chunk:
+    """The work's result, which knows how long the step took; the driver is told."""
+    started = time.perf_counter()
+    done = work()
+    progress.tell(step, len(done.articles))
+    return replace(done, seconds={**chunk.seconds, step: time.perf_counter() - started})
+
+
+def _counts(values: Counter[str]) -> list[Count]:
+    return [Count(name, round(value, 3)) for name, value in sorted(values.items())]

@@ -1,0 +1,117 @@
+"""The warehouse: the log is the truth, and everything else can be made from it again.
+
+A batch is staged, then committed by its log entry, then published: its files move to their final names, each table
+gets its Delta commit, and `runs` its row, last. A batch that was cut off after its entry is rolled forward by whoever
+opens the warehouse next; what was staged without an entry is garbage.
+"""
+
+import json
+
+from pipeline import delta
+from pipeline.log import STAGING, Entry, History, append, index_name, read_history
+from pipeline.snapshots import fold, fold_due, remove_folded
+from pipeline.staging import is_garbage, staged_index
+from schemas.errors import WorldError
+from schemas.tables import FORMAT_VERSION, TABLES, Table
+from transforms.files import Store, store_at
+
+FORMAT = "_newsbeam/format.json"
+
+
+class Warehouse:
+    """A warehouse opened for writing (`open_warehouse`), as one process sees it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.history = read_history(store)
+
+    def refresh(self) -> History:
+        """Read what was committed since, and finish what another left unfinished."""
+        self.history = read_history(self.store, self.history)
+        done = delta.done(self.store, TABLES["runs"])
+        for entry in self.history.tail:
+            if entry.number > done:
+                publish(self.store, entry)
+        return self.history
+
+    def commit(self, entry: Entry) -> bool:
+        """Commit and publish a staged batch. False if its number was taken: then the batch is void."""
+        if not append(self.store, entry):
+            return False
+        self.refresh()
+        self.store.remove(f"{STAGING}/{entry.token}")
+        if fold_due(self.history):
+            fold(self.store, self.history)
+        return True
+
+
+def exists(root: str) -> bool:
+    """Whether a warehouse is there."""
+    return store_at(root).info(FORMAT) is not None
+
+
+def open_warehouse(root: str) -> Warehouse:
+    """Open a warehouse for writing: make it if there is none, roll forward, remove garbage.
+
+    Raises WorldError where the folder cannot be written, holds other things, or has another format.
+    """
+    store = store_at(root)
+    try:
+        _prepare(store)
+        warehouse = Warehouse(store)
+        warehouse.refresh()
+    except OSError as error:
+        raise WorldError(f"{root} cannot be used as a warehouse: {error.strerror or error}.") from error
+    remove_garbage(store, warehouse.history)
+    return warehouse
+
+
+def check_format(store: Store) -> None:
+    """Raises WorldError unless the warehouse has this version's format."""
+    version = json.loads(store.read(FORMAT))["format"]
+    if version != FORMAT_VERSION:
+        raise WorldError(
+            f"{store.root} has format {version}; this newsbeam reads format {FORMAT_VERSION}: use the matching version."
+        )
+
+
+def check_usable(store: Store) -> None:
+    """Raises WorldError where there is neither a warehouse nor room for one: other files, or no folder at all."""
+    try:
+        names = [name for name in store.names("") if not name.startswith(".") and name not in (*TABLES, "_newsbeam")]
+    except OSError as error:
+        raise WorldError(f"{store.root} cannot be a warehouse: {error.strerror}.") from error
+    if names and store.info(FORMAT) is None:
+        raise WorldError(f"{store.root} holds other things ({names[0]}, …); name an empty or a new folder.")
+
+
+def _prepare(store: Store) -> None:
+    store.create(FORMAT, json.dumps({"format": FORMAT_VERSION}).encode())
+    check_format(store)
+    for table in TABLES.values():
+        delta.create(store, table)
+
+
+def publish(store: Store, entry: Entry) -> None:
+    """Show a committed batch to readers. May be done again from any point, also by several at once."""
+    if entry.index_rows:
+        store.move(staged_index(entry.token), index_name(entry.number))
+    for table in (table for table in TABLES.values() if table.name != "runs"):
+        _publish_table(store, entry, table)
+    _publish_table(store, entry, TABLES["runs"])
+
+
+def _publish_table(store: Store, entry: Entry, table: Table) -> None:
+    files = [file for file in entry.files if file.table == table.name]
+    for file in files:
+        store.move(file.staged, file.path)
+    if files:
+        delta.commit(store, table, entry.number, files)
+
+
+def remove_garbage(store: Store, history: History) -> None:
+    """Remove what was staged by processes that are gone, and log entries that a snapshot has."""
+    for name in store.names(STAGING):
+        if is_garbage(store, name):
+            store.remove(f"{STAGING}/{name}")
+    remove_folded(store, history.manifest)

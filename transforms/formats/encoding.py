@@ -1,0 +1,61 @@
+"""Bytes to text: what a byte order mark says, else UTF-8, else the detector's guess, which is never silent."""
+
+import codecs
+import re
+
+import cchardet
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+SAMPLE = 65_536
+"""Bytes that the detector sees, from a little before the first that is not UTF-8."""
+_WESTERN = re.compile("[\x00-\x7f\xa0-\xae\xb0-\xb2\xb4-\xb8\xba-\xcf\xd1-\xdc\xdf-\xef\xf1-\xfc€‚„…‰‹Œ‘’“”•–—™›œ]*")
+"""What Western European text in windows-1252 holds: not š, ž, ý, ¹ or ³, which stand where Central Europe's letters do."""
+_NOT_ASCII = bytes(range(128, 256))
+
+
+def decode(data: bytes) -> tuple[str, str | None]:
+    """The text, and a note where bytes were guessed or replaced.
+
+    Raises UnicodeDecodeError where no encoding fits.
+    """
+    for mark, encoding in BOMS:
+        if data.startswith(mark):
+            return _with_replacements(data[len(mark) :], encoding)
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError as error:
+        return _mostly_utf8(data) or _guessed(data, error.start)
+
+
+def _with_replacements(data: bytes, encoding: str) -> tuple[str, str | None]:
+    text = data.decode(encoding, "replace")
+    bad = text.count("\ufffd")
+    return text, f"not {encoding}, replaced: {bad} characters" if bad else None
+
+
+def _mostly_utf8(data: bytes) -> tuple[str, str | None] | None:
+    """UTF-8 with a few damaged characters: more good ones than bad ones. In other encodings hardly any are good."""
+    text, note = _with_replacements(data, "utf-8")
+    bad = text.count("\ufffd")
+    good = len(text) - bad - len(data.translate(None, _NOT_ASCII))
+    return (text, note) if good > bad else None
+
+
+def _guessed(data: bytes, start: int) -> tuple[str, str]:
+    """Short Western text misleads the detector (it took French for windows-1250), so that is looked for first."""
+    sample = data[max(0, start - 1000) :][:SAMPLE]
+    guess = cchardet.detect(sample)["encoding"] or "windows-1252"
+    latin = guess.lower().startswith(("iso-8859-", "windows-125", "mac", "utf-8", "ascii"))
+    if latin and _WESTERN.fullmatch(sample.decode("windows-1252", "replace")):
+        guess = "windows-1252"
+    guess = guess.lower()
+    try:
+        return data.decode(guess), f"decoded as {guess}"
+    except LookupError:
+        return data.decode("windows-1252"), "decoded as windows-1252"

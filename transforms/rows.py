@@ -1,0 +1,118 @@
+"""Rows of the five tables from decided articles, as Arrow tables."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from msgspec.structs import replace
+
+from schemas.records import Article, Entity
+from schemas.tables import TABLES, Mention, Run, Table
+
+Place = tuple[str, ...]
+"""The values of a table's partition columns, as texts."""
+
+
+def partition_day(article: Article, now: datetime) -> date:
+    """The publication day in UTC; the day of the run where there is none."""
+    return (article.published_at or now).date()
+
+
+def place_of(article: Article, now: datetime) -> str:
+    """The folder of a unique article below its table."""
+    return f"date={partition_day(article, now)}/topic={article.topic}"
+
+
+def rows_of(articles: Sequence[Article], now: datetime, batch: int) -> dict[str, dict[Place, pa.Table]]:
+    """The rows of all tables but `runs`, by table and partition; within one by date and id, so that files are alike."""
+    result: dict[str, dict[Place, pa.Table]] = defaultdict(dict)
+    for (outcome, place), group in _grouped(articles, now).items():
+        if outcome == "unique":
+            group = sorted(group, key=lambda article: (article.published_at or now, article.article_id))
+            result["articles"][place] = article_rows(TABLES["articles"], group, batch)
+            result["entities"][place] = entity_rows(group, batch)
+        elif outcome == "duplicate":
+            result["duplicates"][place] = article_rows(TABLES["duplicates"], group, batch)
+        elif outcome == "dead":
+            result["dead_letters"][place] = article_rows(TABLES["dead_letters"], group, batch)
+    return {name: {place: rows for place, rows in tables.items() if len(rows)} for name, tables in result.items()}
+
+
+def _grouped(articles: Iterable[Article], now: datetime) -> dict[tuple[str, Place], list[Article]]:
+    groups: dict[tuple[str, Place], list[Article]] = defaultdict(list)
+    for article in articles:
+        day = str(now.date() if article.outcome == "dead" else partition_day(article, now))
+        place = (day, article.topic) if article.outcome == "unique" else (day,)
+        groups[article.outcome, place].append(article)
+    return groups
+
+
+def article_rows(table: Table, articles: Sequence[Article], batch: int) -> pa.Table:
+    """One row per article: each column from the article, its copy or its letter, whichever has it."""
+    columns = []
+    for column in table.columns:
+        if column.name == "batch":
+            columns.append(pa.array([batch] * len(articles), pa.int64()))
+        elif column.name in Article.__struct_fields__:
+            columns.append(arrow_array([getattr(article, column.name) for article in articles], column.type))
+        else:
+            parts = [article.copy or article.letter for article in articles]
+            columns.append(arrow_array([getattr(part, column.name) for part in parts], column.type))
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def entity_rows(articles: Sequence[Article], batch: int) -> pa.Table:
+    """One row per article and name, in order of first appearance."""
+    rows = [(article, *row) for article in articles for row in mentions(article.entities)]
+    sources: dict[str, list[Any]] = {
+        "article_id": [article.article_id for article, *_ in rows],
+        "published_at": [article.published_at for article, *_ in rows],
+        "source": [article.source for article, *_ in rows],
+        **{name: [getattr(entity, name) for _, entity, _ in rows] for name in ("key", "name", "label", "country")},
+        **{name: [getattr(mention, name) for *_, mention in rows] for name in Mention.__struct_fields__},
+        "batch": [batch] * len(rows),
+    }
+    table = TABLES["entities"]
+    return pa.Table.from_arrays(
+        [arrow_array(sources[column.name], column.type) for column in table.columns], schema=table.schema
+    )
+
+
+def mentions(entities: Iterable[Entity]) -> list[tuple[Entity, Mention]]:
+    """For each key of one article its first mention, and how often and where it is mentioned."""
+    found: dict[str, tuple[Entity, Mention]] = {}
+    for entity in entities:
+        in_title = entity.field == "title"
+        if entity.key not in found:
+            found[entity.key] = entity, Mention(mentions=0, in_title=False, first_offset=None)
+        first, so_far = found[entity.key]
+        found[entity.key] = first, replace(
+            so_far,
+            mentions=so_far.mentions + 1,
+            in_title=so_far.in_title or in_title,
+            first_offset=entity.start if so_far.first_offset is None and not in_title else so_far.first_offset,
+        )
+    return list(found.values())
+
+
+def run_rows(run: Run) -> pa.Table:
+    """The one row of a batch in `runs`."""
+    table = TABLES["runs"]
+    columns = [arrow_array([getattr(run, column.name)], column.type) for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def arrow_array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Values as an Arrow array; records and lists of records column by column (ten times faster than as dicts)."""
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        ends = np.cumsum([0, *map(len, values)]).astype(np.int32)
+        return pa.ListArray.from_arrays(ends, arrow_array(list(chain.from_iterable(values)), kind.value_type), kind)
+    if pa.types.is_struct(kind):
+        fields = list(kind)
+        parts = [arrow_array([getattr(value, field.name) for value in values], field.type) for field in fields]
+        return pa.StructArray.from_arrays(parts, fields=fields)
+    return pa.array(values, kind)
