@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from pipeline import __version__
-from schemas.errors import UsageError, WorldError
+from schemas.errors import UsageError, WorldError, disk_trouble
 
 TOO_MANY_DEAD = 3
 
@@ -31,6 +31,11 @@ class Command(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(0)
+        except OSError as error:
+            if os.environ.get("NEWSBEAM_TRACEBACK"):
+                raise
+            click.echo(f"newsbeam: {disk_trouble(str(error))}", err=True)
+            _leave(1)
 
 
 def _leave(status: int) -> None:
@@ -74,8 +79,13 @@ def _load(config: str | None, output: str | None, changes: Sequence[str], **more
             raise UsageError(f"--set {change}: give a key and a value, such as batch.bytes=8MB.")
         values[key] = yaml.safe_load(value)
     if output:
-        values["output"] = os.path.abspath(output)
+        values["output"] = _whole(output)
     return load_config(config, values | {key: value for key, value in more.items() if value})
+
+
+def _whole(path: str) -> str:
+    """A path as seen from here, whatever the configuration's root; an address as it is."""
+    return path if "://" in path else os.path.abspath(path)
 
 
 def _warehouse(config: Any) -> str:
@@ -121,8 +131,7 @@ def run_command(
     """
     if config and config.startswith("-"):  # no configuration, so what stands first is an option after `--`
         beam_options, config = (config, *beam_options), None
-    whole = tuple(os.path.abspath(path) for path in inputs)
-    loaded = _load(config, output, changes, input=whole, runner=runner)
+    loaded = _load(config, output, changes, input=tuple(map(_whole, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:
         _show_prospects(loaded, as_json)

@@ -51,18 +51,26 @@ class Config(_Section):
         {}, description="Field of an article: the input's name for it, with dots for nesting (`source: meta.site`)."
     )
     models: Mapping[str, str | None] = Field(
-        DEFAULT_MODELS, description="Language: the spaCy package or path that finds its names; null for none."
+        DEFAULT_MODELS,
+        description="Language: the spaCy package or path that finds its names; null for none. Added to the default.",
     )
     names: Names = Names()
     batch: Batch = Batch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
-    workers: int | None = Field(None, gt=0, description="Worker processes of the DirectRunner; one per core by default.")
+    workers: int | None = Field(
+        None, gt=0, description="Worker processes of the DirectRunner; one per core by default."
+    )
 
     @field_validator("input", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _beside_the_default(cls, value: object) -> object:
+        return {**DEFAULT_MODELS, **value} if isinstance(value, Mapping) else value
 
     @field_validator("columns")
     @classmethod
@@ -93,11 +101,12 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     """
     text = _read(path) if path else ""
     values = _parse(path or "", text)
-    values.setdefault("root", str(Path(path).parent.absolute()) if path else os.getcwd())
-    if path:
-        values["root"] = str((Path(path).parent / values["root"]).absolute())
+    folder = os.path.dirname(os.path.abspath(path)) if path else os.getcwd()
     for key, value in changes.items():
         _put(values, key, value)
+    values["root"] = _below(folder, values.get("root", ""))
+    if values.get("output"):
+        values["output"] = _below(values["root"], values["output"])
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -130,6 +139,13 @@ def example() -> str:
         value = msgspec.json.encode(default).decode()
         lines += [f"{indent}# {meaning}", f"{indent}{name}: {value}"]
     return "\n".join(lines) + "\n"
+
+
+def _below(folder: str, path: Any) -> Any:
+    """A path relative to a folder as a whole one; an address, or what is no path at all, as it is."""
+    if not isinstance(path, str) or "://" in path:
+        return path
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
 
 def _read(path: str) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Config
 from pipeline.steps import Batch, Steps
-from schemas.errors import UsageError, WorldError
+from schemas.errors import UsageError, WorldError, disk_trouble
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -37,10 +37,15 @@ def cores(config: Config) -> int:
 
 def check_options(options: Sequence[str]) -> None:
     """Raises UsageError for Beam options that this engine cannot be trusted with."""
-    if any("multi_threading" in option for option in options):
+    given = " ".join(options)
+    if "multi_threading" in given:
         raise UsageError(
             "direct_running_mode=multi_threading silently loses elements (three runs of three, Beam 2.77): leave it out. "
             "newsbeam uses one worker process per core."
+        )
+    if "direct_running_mode" in given or "direct_num_workers" in given:
+        raise UsageError(
+            "newsbeam runs one worker process per core; set `workers` in the configuration for another number."
         )
 
 
@@ -53,6 +58,7 @@ class Engine:
         self._folder = Path(tempfile.mkdtemp(prefix="newsbeam-"))
         self._ready, self._failed = threading.Event(), threading.Event()
         self._reason = ""
+        threading.excepthook = lambda _: None  # Beam's threads would say at length that they lost their workers
 
     def __enter__(self) -> Self:
         receive, send = os.pipe()
@@ -66,7 +72,9 @@ class Engine:
         self._ears.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -115,6 +123,7 @@ class Engine:
             raise
 
     def _line(self, batch: Batch, steps: Steps) -> "beam.Pipeline":
+        logging.getLogger().addHandler(logging.NullHandler())  # else Beam prints its workers' every move
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -122,19 +131,18 @@ class Engine:
 
         from pipeline.line import line
 
-        logging.disable()  # Beam logs every worker's every move; what fails is said once, in a sentence
         client = Path(__file__).with_name("worker_client.py")
         command = shlex.join([sys.executable, "-S", "-E", str(client), self._socket])
-        runner = FnApiRunner(default_environment=SubprocessSDKEnvironment(command_string=command))
-        workers = [f"--direct_num_workers={cores(self.config)}", "--direct_running_mode=multi_processing"]
-        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions([*workers, *self.options]))
+        runner = FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+        options = [f"--direct_num_workers={cores(self.config)}", *self.options]
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
         line(pipeline | "ticks" >> beam.Create([batch]), steps)
         return pipeline
 
     def _check(self) -> None:
         if self._server.poll() is not None and not self._failed.is_set():
             self._failed.set()
-            self._reason = self._reason or f"the worker server ended by itself:\n{self._log.read_text()[-2000:]}"
+            self._reason = self._reason or explained(RuntimeError(self._log.read_text()[-2000:]))
         if self._failed.is_set():
             raise WorldError(self._reason)
 
@@ -164,6 +172,8 @@ def explained(error: BaseException) -> str:
     text = str(error)
     if own := re.findall(r"WorldError: (.*?)(?: \[while running|\n|\Z)", text):
         return str(own[-1]).strip()
+    if disk := re.findall(r"^\w*Error: (\[Errno \d+\] [^\n]*?)(?: \[while running|$)", text, re.M):
+        return disk_trouble(disk[-1])
     lines = [line for line in text.splitlines() if re.match(r"\w[\w.]*(Error|Exception|Interrupt)\b", line)]
     reason = (lines or text.splitlines() or [type(error).__name__])[-1]
     return f"The line failed: {reason[:1000]}. What was committed is safe. (NEWSBEAM_TRACEBACK=1 shows it all.)"

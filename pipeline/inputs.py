@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from schemas.errors import UsageError
 from transforms.files import Info, Store
@@ -29,25 +29,19 @@ def list_inputs(store: Store, patterns: Sequence[str], warehouse: str) -> list[I
 
 def _matches(store: Store, pattern: str) -> Iterator[Info]:
     name = _name(store, pattern)
-    path = store.path(name)
-    if os.path.isdir(path):
-        yield from _visible(store.walk("" if name == "." else name))
+    if os.path.isdir(store.path(name)):
+        yield from store.walk(name)
     elif (info := store.info(name)) is not None:
         yield info
     else:
-        for match in sorted(glob.glob(path, recursive=True)):
-            if os.path.isdir(match):
-                continue
-            if (info := store.info(_name(store, match))) is not None:
-                yield from _visible([info])
+        for match in glob.glob(store.path(name), recursive=True):
+            info = store.info(_name(store, match))
+            if info and not os.path.isdir(match) and os.path.basename(match)[0] not in "._":
+                yield info
 
 
 def _name(store: Store, path: str) -> str:
     """The path as a name below the root; a path outside of it stays whole."""
     whole = os.path.normpath(os.path.join(store.root, os.path.expanduser(path)))
     below = os.path.relpath(whole, store.root)
-    return whole if below.startswith("..") else below
-
-
-def _visible(infos: Iterable[Info]) -> Iterator[Info]:
-    return (info for info in infos if not any(part[0] in "._" for part in info.name.split("/") if part))
+    return whole if below.split(os.sep)[0] == ".." else below

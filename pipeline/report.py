@@ -33,7 +33,9 @@ class Report:
             self._task = self._bar.add_task("starting", total=1.0)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar:
             self._bar.stop()
 
@@ -81,7 +83,9 @@ def summary_text(summary: Summary, output: str) -> str:
         topics = sorted(summary.topics.items(), key=lambda item: (-item[1], item[0]))
         lines.append("Topics: " + ", ".join(f"{topic} {number:,}" for topic, number in topics))
     lines.append(f"The tables are in {output}. Look at them, for example, with")
-    lines.append(f"  newsbeam query --output {output} \"SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10\"")
+    lines.append(
+        f'  newsbeam query --output {output} "SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10"'
+    )
     return "\n".join(lines)
 
 

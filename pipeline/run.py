@@ -65,8 +65,15 @@ class Summary(Struct, kw_only=True):
 class Session:
     """One run over one list of inputs, holding the warehouse."""
 
-    def __init__(self, config: Config, inputs: Sequence[Info], now: datetime | None, listener: Listener) -> None:
-        self.config, self.now, self._inputs, self._listener = config, now, inputs, listener
+    def __init__(
+        self,
+        config: Config,
+        inputs: Sequence[Info],
+        summary: Summary,
+        listener: Listener = lambda what, value: None,
+        now: datetime | None = None,
+    ) -> None:
+        self.config, self.summary, self.now, self._inputs, self._listener = config, summary, now, inputs, listener
         self._warehouse = open_warehouse(config.output)
         self._void = 0
         self.planner = self._new_planner()
@@ -81,24 +88,29 @@ class Session:
         began, token = time.time(), new_token()
         spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
         chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
+        self.summary.unreadable |= self.planner.unreadable
+        self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
         if not chunks:
             return None
         now = self.now or datetime.fromtimestamp(began, UTC)
         return Batch(self._warehouse.history.position + 1, token, now, began, tuple(chunks))
 
-    def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> Entry | None:
-        """Send a batch down the line: the log entry that committed it, or None if it is void and planned anew."""
+    def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> None:
+        """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
         self._listener("batch", str(sum(piece.records for chunk in batch.chunks for piece in chunk.pieces)))
+        committed = False
         try:
             line(batch, Steps(self.config, batch.small()))
-        finally:
-            entry = next((one for one in self._warehouse.refresh().tail if one.token == batch.token), None)
-            if entry is None:
+        finally:  # also where the line was broken off: the log knows
+            for entry in self._warehouse.refresh().tail:
+                if entry.token == batch.token:
+                    self.summary.add(entry)
+                    committed = True
+            if not committed:
                 self._warehouse.store.remove(f"{STAGING}/{batch.token}")
-        if entry is None:
+        if not committed:
             self._plan_anew()
         self._listener("share", str(self.planner.share))
-        return entry
 
     def _plan_anew(self) -> None:
         self._void += 1
@@ -125,15 +137,12 @@ def run(
     store = store_at(config.output)
     check_usable(store)
     with stopping(), held(store), ExitStack() as stack:
-        session = Session(config, inputs, now, listener)
+        session = Session(config, inputs, summary, listener, now)
         engine: Engine | None = None
         while batch := session.plan(None if limit is None else limit - summary.read):
             engine = engine or stack.enter_context(Engine(config, options, listener))
-            if entry := session.send(batch, engine):
-                summary.add(entry)
+            session.send(batch, engine)
         summary.inputs = len(inputs)
-        summary.unreadable = session.planner.unreadable
-        summary.changed = sorted({*summary.changed, *session.planner.changed})
         summary.seconds = time.monotonic() - started
 
 

@@ -54,8 +54,10 @@ def _load(models: tuple[str, ...]) -> None:
 
     import pipeline.line  # noqa: F401
     from schemas.errors import WorldError
+    from transforms.language import detect
     from transforms.names import namer
 
+    detect("Its model is loaded with the first text, and then shared by all workers.")
     for model in models:
         try:
             loaded = namer(model)

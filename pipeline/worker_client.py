@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it too, and ends us
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
 connection.sendall(json.dumps(dict(os.environ)).encode())

@@ -17,3 +17,8 @@ class Busy(WorldError):
     """Another process holds the warehouse. Exit status 75."""
 
     status = 75
+
+
+def disk_trouble(error: str) -> str:
+    """What to say when the disk refused something: the system's own words, and what to do."""
+    return f"{error}. What was committed is safe; mend that (make room, allow writing) and run the same command again."

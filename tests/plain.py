@@ -26,14 +26,13 @@ def plain_run(config: Config, limit: int | None = None) -> Summary:
     """`run` without the engine."""
     summary = Summary()
     with held(store_at(config.output)):
-        session = Session(config, new_inputs(config), NOW, lambda what, value: None)
+        session = Session(config, new_inputs(config), summary, now=NOW)
         while batch := session.plan(None if limit is None else limit - summary.read):
-            if entry := session.send(batch, plain_line):
-                summary.add(entry)
+            session.send(batch, plain_line)
     return summary
 
 
 def plain_config(root: Path, output: Path, *inputs: str, **more: object) -> Config:
     """A configuration without models, for tests of what is around the names."""
-    values = {"input": inputs or (".",), "root": str(root), "output": str(output), "models": {}, **more}
+    values = {"input": inputs or (".",), "root": str(root), "output": str(output), "models": {"en": None}, **more}
     return Config.model_validate(values)

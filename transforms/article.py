@@ -1,9 +1,11 @@
 """From a record to a whole article: clean text, one date, one address, its identity."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from schemas.errors import WorldError
 from schemas.records import Article, Letter, Piece, Problem
@@ -11,7 +13,7 @@ from transforms.dates import Reading, date_in_url, read_date
 from transforms.formats.base import MAX_RAW, Failure, Format, Record
 from transforms.furniture import without_furniture
 from transforms.identity import article_id, content_hash, identity, letter_id
-from transforms.language import detect, language_code
+from transforms.language import detect_all, language_code
 from transforms.pages import Opening, key, read_headline, read_opening, without_title
 from transforms.text import one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
@@ -61,6 +63,24 @@ def make_whole(record: Record, piece: Piece, now: datetime) -> Article:
 
     Raises Unreadable where there is neither a title nor a text.
     """
+    return with_languages([_made(record, piece, now)])[0]
+
+
+def with_languages(articles: Sequence[Article]) -> list[Article]:
+    """The articles, each with the language that its text is in; where that cannot be told, as metadata says."""
+    told = detect_all([article.body if len(article.body) >= 100 else _all_text(article) for article in articles])
+    return [
+        replace(article, language=language) if language and language != article.language else article
+        for article, language in zip(articles, told, strict=True)
+    ]
+
+
+def _all_text(article: Article) -> str:
+    return f"{article.title}\n{article.body}"
+
+
+def _made(record: Record, piece: Piece, now: datetime) -> Article:
+    """The whole article but for its language, which is as metadata says."""
     opening = read_opening(without_furniture(paragraphs(record.text or "")), now)
     title, summary, body = _texts(record, opening, piece.format in PAGES)
     text = "\n\n".join(body)
@@ -87,7 +107,7 @@ def make_whole(record: Record, piece: Piece, now: datetime) -> Article:
         updated_at=updated.moment if updated else None,
         date_source=date.source,
         date_precision=date.reading.precision if date.reading else None,
-        language=detect(f"{title}\n{text}") or language_code(record.language),
+        language=language_code(record.language),
         source=_publisher(publisher) or host_name(address.canonical),
         section=_label(record.section),
         categories=_labels(record.categories),
@@ -196,7 +216,7 @@ def read_piece(piece: Piece, data: bytes, format: Format | None, mapping: dict[s
         raise InputChanged(
             f"{piece.input}: {len(articles)} records where {piece.records} were counted; it changed while it was read."
         )
-    return articles
+    return with_languages(articles)
 
 
 def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime) -> Article:
@@ -204,7 +224,7 @@ def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime) 
     if isinstance(found, Failure):
         return _dead(piece, found, now)
     try:
-        return make_whole(found, piece, now)
+        return _made(found, piece, now)
     except MemoryError:
         raise
     except Exception as error:

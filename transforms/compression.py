@@ -36,6 +36,18 @@ class _UpToTheBreak:
         self.read = file.read1
 
 
+class _KeptOpen:
+    """A file for pyarrow, which would close it when its own stream is forgotten."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+
+    def close(self) -> None:
+        """Leave it to whoever opened it."""
+
+
 def unpacked(file: BinaryIO) -> tuple[Readable, bool]:
     """The unpacked bytes of an open file as a stream, and whether it was compressed.
 
@@ -49,5 +61,5 @@ def unpacked(file: BinaryIO) -> tuple[Readable, bool]:
         case "bz2":
             return _UpToTheBreak(bz2.BZ2File(file)), True
         case "zstd":  # the zstandard package gives half of a truncated file without an error
-            return cast(Readable, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")), True
+            return cast(Readable, pa.CompressedInputStream(pa.PythonFile(_KeptOpen(file), mode="r"), "zstd")), True
     return file, False

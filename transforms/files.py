@@ -7,6 +7,7 @@ class with these methods: each maps to one request there (`create` to put-if-abs
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,10 +37,10 @@ class Store(Protocol):
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes: ...
 
     def info(self, name: str) -> Info | None:
-        """None where there is no such file."""
+        """None where there is no such file, or it is no ordinary one."""
 
     def walk(self, folder: str = "") -> Iterator[Info]:
-        """Every file below a folder, sorted by name, without hidden ones."""
+        """Every file below a folder, but for files and folders whose name begins with a dot or an underscore."""
 
     def names(self, folder: str) -> list[str]:
         """What stands in a folder, sorted; empty if there is no such folder."""
@@ -87,16 +88,19 @@ class LocalStore:
 
     def info(self, name: str) -> Info | None:
         try:
-            stat = os.stat(self.path(name))
+            found = os.stat(self.path(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return Info(name, stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
+        if not stat.S_ISREG(found.st_mode):  # a pipe would block whoever opens it
+            return None
+        return Info(name, found.st_size, f"{found.st_size}-{found.st_mtime_ns}")
 
     def walk(self, folder: str = "") -> Iterator[Info]:
-        for path, folders, files in os.walk(self.path(folder)):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for file in sorted(name for name in files if not name.startswith(".")):
-                info = self.info(os.path.relpath(os.path.join(path, file), self.root))
+        top = self.path(folder)
+        for path, folders, files in os.walk(top):
+            folders[:] = sorted(name for name in folders if name[0] not in "._")
+            for file in sorted(name for name in files if name[0] not in "._"):
+                info = self.info(os.path.normpath(os.path.join(folder, os.path.relpath(path, top), file)))
                 if info:
                     yield info
 

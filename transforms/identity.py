@@ -9,13 +9,14 @@ VERSION = 1
 """Of the rules below. It goes into every hash: raise it when a rule changes, or old and new ids will be confused."""
 
 _FOLDED = str.maketrans(dict.fromkeys("‘’‚‛`´ʼ′＇", "'") | dict.fromkeys("“”„‟″«»", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,]\d+)*")
+_ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
 
 
 def tokens(text: str) -> list[str]:
     """The words and numbers of a text, in order: NFKC, quotes and dashes folded, without case or punctuation."""
     if text.isascii():
-        return _TOKEN.findall(text.lower().replace("`", "'"))
+        return _ASCII_TOKEN.findall(text.lower().replace("`", "'"))
     return _TOKEN.findall(unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED).casefold())
 
 

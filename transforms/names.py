@@ -135,8 +135,6 @@ def _entities(field: str, text: str, spans: Sequence[Span], labels: frozenset[st
             name = " ".join(words.split())
             key = name_key(span.label, name)
             found.append(
-                Entity(
-                    text=words, name=name, label=span.label, key=key, field=field, start=span.start, end=span.end
-                )
+                Entity(text=words, name=name, label=span.label, key=key, field=field, start=span.start, end=span.end)
             )
     return found

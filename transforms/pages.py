@@ -19,7 +19,8 @@ _NO_KEY = re.compile(r"[\W_]+")
 _NAME = r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|da|van|von|der|al|bin|le|la))?(?: [^\W\d_a-zß-öø-ÿ][\w.'’-]*){1,3}"
 _AND = r"(?:, | and | & | und | et | y )"
 _BYLINE = re.compile(rf"(?:By|BY|Words by|Von|Par|Por)\s?:? ({_NAME}(?:{_AND}{_NAME}){{0,4}})(?:(?:, | \| | in )[^.!?]{{1,60}})?")
-_LONGEST_BYLINE = 120
+_LONGEST_LINE = 120
+_HINT = re.compile(r"\d{4}|^(?:By|BY|Words by|Von|Par|Por)\b")
 _BAR = re.compile(r" [|·•] ")
 _STOP = re.compile(r"""(?<!\.\.)[.。]["'”’»)\]]*$""")
 _SENTENCE_END = re.compile(r"""[.!?。！？:]["'”’»)\]]*$""")
@@ -49,9 +50,14 @@ def key(text: str) -> str:
 
 def without_title(paragraphs: Sequence[str], title: str) -> list[str]:
     """The paragraphs without those of the opening that only repeat the headline."""
-    wanted, longest = key(title), 2 * len(title)
-    opening = [line for line in paragraphs[:OPENING] if len(line) > longest or key(line) != wanted]
+    wanted = key(title)
+    opening = [line for line in paragraphs[:OPENING] if not _repeats(line, wanted)]
     return [*opening, *paragraphs[OPENING:]]
+
+
+def _repeats(line: str, wanted: str) -> bool:
+    """Whether a line has that key; without making the key of a line that is too long or too short for it."""
+    return len(wanted) <= len(line) <= 2 * len(wanted) + 20 and key(line) == wanted
 
 
 def read_opening(paragraphs: Sequence[str], now: datetime) -> Opening:
@@ -63,21 +69,27 @@ def read_opening(paragraphs: Sequence[str], now: datetime) -> Opening:
     dates: dict[bool, Reading] = {}
     kept: list[str] = []
     for line in paragraphs[:OPENING]:
-        parts = _BAR.split(line) if len(line) <= _LONGEST_BYLINE else []
-        read = [date_in_line(part, now, not any(map(_SENTENCE_END.search, kept))) or byline(part) for part in parts]
-        if not read or not all(read):
+        found = _read_line(line, now, kept) if len(line) <= _LONGEST_LINE and _HINT.search(line) else []
+        if not found:
             kept.append(line)
-        for found in read if all(read) else ():
-            if isinstance(found, list):
-                authors += found
-            elif found:
-                dates.setdefault(found[1], found[0])
+        for item in found:
+            if isinstance(item, list):
+                authors += item
+            else:
+                dates.setdefault(item[1], item[0])
     return Opening(authors, dates.get(False), dates.get(True), [*kept, *paragraphs[OPENING:]])
+
+
+def _read_line(line: str, now: datetime, above: Sequence[str]) -> list[list[str] | tuple[Reading, bool]]:
+    """The dates and bylines that make up a line, between bars; none if there is anything else in it."""
+    bare = not any(map(_SENTENCE_END.search, above))
+    found = [date_in_line(part, now, bare) or byline(part) for part in _BAR.split(line)]
+    return [item for item in found if item] if all(found) else []
 
 
 def byline(line: str) -> list[str]:
     """The names in a line such as `By Ada Lind and Bo Ek, Science Correspondent`; none if it is no byline."""
-    found = _BYLINE.fullmatch(line) if len(line) <= _LONGEST_BYLINE else None
+    found = _BYLINE.fullmatch(line[:_LONGEST_LINE])
     return re.split(_AND, found[1]) if found else []
 
 
@@ -91,7 +103,7 @@ def read_headline(paragraphs: Sequence[str]) -> Headline:
     if not paragraphs or len(paragraphs[0]) > LONGEST_TITLE:
         return Headline("", None, list(paragraphs))
     title, below = paragraphs[0], paragraphs[1:]
-    again = next((at for at, line in enumerate(below[:OPENING]) if key(line) == key(title)), None)
+    again = next((at for at, line in enumerate(below[:OPENING]) if _repeats(line, key(title))), None)
     if again is None and _STOP.search(title):
         return Headline("", None, list(paragraphs))
     body = without_title(below, title)

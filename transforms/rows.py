@@ -90,11 +90,14 @@ def mentions(entities: Iterable[Entity]) -> list[tuple[Entity, Mention]]:
         if entity.key not in found:
             found[entity.key] = entity, Mention(mentions=0, in_title=False, first_offset=None)
         first, so_far = found[entity.key]
-        found[entity.key] = first, replace(
-            so_far,
-            mentions=so_far.mentions + 1,
-            in_title=so_far.in_title or in_title,
-            first_offset=entity.start if so_far.first_offset is None and not in_title else so_far.first_offset,
+        found[entity.key] = (
+            first,
+            replace(
+                so_far,
+                mentions=so_far.mentions + 1,
+                in_title=so_far.in_title or in_title,
+                first_offset=entity.start if so_far.first_offset is None and not in_title else so_far.first_offset,
+            ),
         )
     return list(found.values())
 

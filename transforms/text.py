@@ -3,7 +3,9 @@
 import html
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from enum import Enum, auto
 from itertools import pairwise
 
 WIDEST_WRAP = 100
@@ -32,10 +34,10 @@ _CHARACTERS: dict[int, str] = (
     # A C1 control is windows-1252 read as latin-1, as HTML's standard has it too.
     | {code: bytes([code]).decode("windows-1252", "ignore") for code in range(0x80, 0xA0)}
 )
-_RUN = re.compile(" {2,}")
 _BREAK = re.compile(r"\n[ \n]*\n")
-_SENTENCE_END = re.compile(r"""[.!?:;。！？…]["'”’»)\]]*$""")
-_MIDDLE = re.compile(r" *(?:[^\W\d_A-Z](?<=[^A-ZÀ-ÖØ-Þ])|\d[\d,./]*(?<!\.)[- ][a-z])")
+_SENTENCE_ENDS = frozenset(".!?:;。！？…")
+_CLOSING = "\"'”’»)]"
+_GOES_ON = re.compile(r"[a-zß-öø-ÿа-яα-ω]|\d[\d,./]*(?<!\.)[- ][a-z]")
 _SPLIT_WORD = re.compile(r"\w-$")
 
 
@@ -77,60 +79,72 @@ def paragraphs(text: str) -> list[str]:
     """
     blocks = [block.split("\n") for block in _BREAK.split(normalise(text).strip("\n"))]
     if any(len(lines) > 1 for lines in blocks):
-        width = max(len(line.strip()) for lines in blocks for line in lines)
-        margin = min(_indent(line) for lines in blocks for line in lines if line.strip())
-        if is_wrapped(blocks, width, margin):
-            blocks = [part for lines in blocks for part in _unwrapped(lines, width, margin)]
-    lines = (_RUN.sub(" ", line).strip() for block in blocks for line in block)
+        breaks = _breaks(blocks)
+        if is_wrapped([kind for kinds in breaks for kind in kinds]):
+            blocks = [_joined(lines, kinds) for lines, kinds in zip(blocks, breaks, strict=True)]
+    lines = (" ".join(line.split()) if "  " in line else line.strip() for block in blocks for line in block)
     return [line for line in lines if line]
 
 
-def is_wrapped(blocks: Sequence[Sequence[str]], width: int, margin: int) -> bool:
+class Break(Enum):
+    """What the end of a line looks like."""
+
+    INDENTED = auto()
+    """The next line is indented: a new paragraph, however the text is made."""
+    SENTENCE = auto()
+    """A sentence ends, and the next word would have fitted: a new paragraph."""
+    SURE = auto()
+    """A sentence goes on with a small letter, or after an indented line: a wrap without doubt."""
+    FULL = auto()
+    """A sentence goes on, and its next word would not have fitted."""
+    UNCLEAR = auto()
+    """Such as a sentence that ends where the line is full, or one line of a list before the next."""
+
+
+def is_wrapped(breaks: Sequence[Break]) -> bool:
     """Whether line ends are where the line was full, and not where a paragraph ends.
 
-    It is so if no line is longer than WIDEST_WRAP and, of the breaks between a line and one that is not indented,
-    - most come after an indented line or in mid-sentence, before a lower-case letter or because the next word
-      would not have fitted, and
-    - at least a quarter are of the kinds that a list of short lines has not: after an indented line, or before a
-      lower-case letter.
+    Of the breaks before lines that are not indented, most must be SURE or FULL, and at least a quarter SURE, which
+    a list of short lines is not.
     """
+    counts = Counter(breaks)
+    candidates = len(breaks) - counts[Break.INDENTED]
+    sure = counts[Break.SURE]
+    return candidates > 0 and (sure + counts[Break.FULL]) * 2 > candidates and sure * 4 >= candidates
+
+
+def _breaks(blocks: Sequence[Sequence[str]]) -> list[list[Break]]:
+    """The kinds of the breaks in each block; none is a wrap if a line is longer than WIDEST_WRAP."""
+    stripped = [[line.strip() for line in lines] for lines in blocks]
+    width = max(len(line) for lines in stripped for line in lines)
     if width > WIDEST_WRAP:
-        return False
-    breaks = [pair for lines in blocks for pair in pairwise(lines) if _indent(pair[1]) <= margin]
-    sure = sum(_goes_on(before, after) or _indent(before) > margin + 1 for before, after in breaks)
-    likely = sum(
-        _goes_on(before, after) or _indent(before) > margin + 1 or (_is_full(before, after, width) and not _ends(before))
-        for before, after in breaks
-    )
-    return likely * 2 > len(breaks) and sure * 4 >= len(breaks)
+        return [[Break.SENTENCE] * (len(lines) - 1) for lines in blocks]
+    indents = [[len(line) - len(line.lstrip()) for line in lines] for lines in blocks]
+    margin = min(indent for line in indents for indent in line)
+    return [
+        [
+            Break.INDENTED if after > margin else _break(one, other, width, before > margin + 1)
+            for (one, other), (before, after) in zip(pairwise(lines), pairwise(depths), strict=True)
+        ]
+        for lines, depths in zip(stripped, indents, strict=True)
+    ]
 
 
-def _unwrapped(lines: Sequence[str], width: int, margin: int) -> list[list[str]]:
-    """The paragraphs of a block of wrapped lines, each as a list of one line."""
+def _break(before: str, after: str, width: int, after_indented: bool) -> Break:
+    is_full = len(before) + 1 + min(len(after.partition(" ")[0]), LONGEST_WORD) > width
+    if before.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS:
+        return Break.SURE if after_indented and is_full else Break.UNCLEAR if is_full else Break.SENTENCE
+    if after_indented or _GOES_ON.match(after):
+        return Break.SURE
+    return Break.FULL if is_full else Break.UNCLEAR
+
+
+def _joined(lines: Sequence[str], breaks: Sequence[Break]) -> list[str]:
+    """The paragraphs of a block of wrapped lines. A word that is split at a hyphen keeps it: it may belong there."""
     joined = [lines[0].strip()]
-    for before, after in pairwise(lines):
-        if _indent(after) > margin or (_ends(before) and not _is_full(before, after, width)):
-            joined.append(after.strip())
+    for kind, line in zip(breaks, lines[1:], strict=True):
+        if kind in (Break.INDENTED, Break.SENTENCE):
+            joined.append(line.strip())
         else:
-            joined[-1] += ("" if _SPLIT_WORD.search(joined[-1]) else " ") + after.strip()
-    return [joined]
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
-
-
-def _goes_on(before: str, after: str) -> bool:
-    """Whether a sentence goes on after the break, without doubt: with a small letter, or with a number of something."""
-    return _MIDDLE.match(after) is not None and not _ends(before)
-
-
-def _ends(line: str) -> bool:
-    """Whether a sentence ends with the line."""
-    return _SENTENCE_END.search(line.rstrip()[-8:]) is not None
-
-
-def _is_full(before: str, after: str, width: int) -> bool:
-    """Whether the next word would not have fitted into the line."""
-    word = len(after.strip().partition(" ")[0])
-    return len(before.strip()) + 1 + min(word, LONGEST_WORD) > width
+            joined[-1] += ("" if _SPLIT_WORD.search(joined[-1], len(joined[-1]) - 2) else " ") + line.strip()
+    return joined

@@ -1,0 +1,114 @@
+"""What the checks of `verify` share: findings, the log as it was read, and how a damaged file is met."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from pipeline.log import Manifest
+from pipeline.terminal import number_of, visible
+from schemas.records import Piece
+from schemas.tables import FORMAT_VERSION, Run
+
+BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, msgspec.MsgspecError)
+"""What reading a damaged file raises."""
+RESTORE = "Restore it from a backup, or read the inputs anew into a new folder (`newsbeam run … --output NEW`)."
+RESTORE_LOG = "Restore it from a backup; until then nothing can be added to the warehouse."
+
+
+class Finding(Struct, frozen=True):
+    """Something that is wrong, and what to do about it. Each is a sentence."""
+
+    what: str
+    cure: str
+
+
+class LoggedFile(Struct, frozen=True):
+    """A file as its log entry names it."""
+
+    table: str
+    path: str
+    staged: str
+    rows: int
+    size: int
+
+    @property
+    def folder(self) -> str:
+        """The partition: `date=…/topic=…`."""
+        return self.path.partition("/")[2].rpartition("/")[0]
+
+
+class Logged(Struct, frozen=True, kw_only=True):
+    """A log entry, as far as it is checked; in a snapshot the pieces are left out."""
+
+    number: int
+    token: str
+    now: datetime
+    run: Run
+    pieces: list[Piece] = []
+    changed: list[str]
+    topics: dict[str, int]
+    files: list[LoggedFile]
+    index_rows: int
+    format: int = FORMAT_VERSION
+
+    def rows(self, table: str) -> int:
+        """Rows that the batch has in a table."""
+        return sum(file.rows for file in self.files if file.table == table)
+
+    def of(self, table: str) -> list[LoggedFile]:
+        return [file for file in self.files if file.table == table]
+
+
+@dataclass
+class Log:
+    """The log as far as it can be read: the entries of the snapshot, then those since. `whole`: nothing is missing."""
+
+    manifest: Manifest
+    batches: list[Logged] = field(default_factory=list)
+    whole: bool = True
+
+    @property
+    def position(self) -> int:
+        return self.batches[-1].number if self.batches else self.manifest.number
+
+    @property
+    def tail(self) -> list[Logged]:
+        return [batch for batch in self.batches if batch.number > self.manifest.number]
+
+
+class Tally:
+    """Mistakes of the same kind as one finding: how many rows, and where the first of them are."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def add(self, file: str, mistake: str, row: str) -> None:
+        self._seen[mistake, file].append(row)
+
+    def findings(self) -> Iterator[Finding]:
+        for (mistake, file), rows in self._seen.items():
+            yield Finding(f"{file}: {mistake} in {number_of(len(rows), 'row')} ({some(rows)}).", RESTORE)
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many there are beside them."""
+    shown = ", ".join(visible(name) for name in names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def unreadable(name: str, error: BaseException, cure: str = RESTORE) -> Finding:
+    """A file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return Finding(f"{name} is missing.", cure)
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return Finding(f"{name} cannot be read: {visible(reason)}.", cure)
+
+
+def unequal(pairs: Iterable[tuple[str, object, object]]) -> str:
+    """The pairs that differ, in words: `unique 3 is 4`."""
+    return ", ".join(f"{name} {right} instead of {left}" for name, left, right in pairs if left != right)
