@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
@@ -14,8 +13,8 @@ from pipeline.terminal import number_of, visible
 from schemas.records import Piece
 from schemas.tables import FORMAT_VERSION, Run
 
-BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, msgspec.MsgspecError)
-"""What reading a damaged file raises."""
+BROKEN = (OSError, ValueError, LookupError, TypeError, ArithmeticError, pa.ArrowException)
+"""What reading damaged files and rows raises; msgspec's errors are ValueErrors."""
 RESTORE = "Restore it from a backup, or read the inputs anew into a new folder (`newsbeam run … --output NEW`)."
 RESTORE_LOG = "Restore it from a backup; until then nothing can be added to the warehouse."
 
@@ -66,15 +65,27 @@ class Logged(Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Log:
-    """The log as far as it can be read: the entries of the snapshot, then those since. `whole`: nothing is missing."""
+    """The log as far as it can be read: the entries of the snapshot, then those since."""
 
     manifest: Manifest
     batches: list[Logged] = field(default_factory=list)
     whole: bool = True
+    """Whether no entry is missing."""
+    done: int = 0
+    """The last batch that is complete for readers."""
 
     @property
     def position(self) -> int:
         return self.batches[-1].number if self.batches else self.manifest.number
+
+    @property
+    def complete(self) -> list[Logged]:
+        return [batch for batch in self.batches if batch.number <= self.done]
+
+    @property
+    def unfinished(self) -> list[Logged]:
+        """Batches that are committed, but not shown to readers yet."""
+        return [batch for batch in self.batches if batch.number > self.done]
 
     @property
     def tail(self) -> list[Logged]:
@@ -105,7 +116,7 @@ def unreadable(name: str, error: BaseException, cure: str = RESTORE) -> Finding:
     """A file that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return Finding(f"{name} is missing.", cure)
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
     return Finding(f"{name} cannot be read: {visible(reason)}.", cure)
 
 

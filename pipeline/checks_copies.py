@@ -1,15 +1,15 @@
 """Checks of copies and dead letters, and of what rows of different tables say of each other."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.checks import RESTORE, Finding, Logged, LoggedFile, Tally, some, unequal
-from pipeline.checks_ids import IdArray, Ids, Kept, digest, hex_of
-from pipeline.checks_rows import ID, Reader, Row, common_mistakes
+from pipeline.checks_ids import IdArray, Kept, digest, hex_of
+from pipeline.checks_rows import ID, Reader, Row, check_nulls, common_mistakes
 from pipeline.sorted_files import key_pair
 from pipeline.terminal import number_of
 from schemas.records import Article
@@ -19,71 +19,92 @@ from transforms.copies import by_identity
 def check_copies(reader: Reader, kept: Kept) -> Iterator[Finding]:
     """Copies, each row for itself. Articles must have been read before."""
     tally = Tally()
-    order = np.argsort(kept.articles.all, kind="stable")
-    ids = kept.articles.all[order]
+    places = _Places(kept)
     for file in reader.files("duplicates"):
-        for rows in reader.read(file):
-            for row in rows.to_pylist():
-                for mistake in (*_common_mistakes(row, file, reader.batches), *_copy_mistakes(row)):
-                    tally.add(file.path, mistake, row["article_id"])
-                if _ID.fullmatch(row["article_id"]) and _ID.fullmatch(row["duplicate_of"]):
-                    _remember_copy(row, kept, ids, order)
+        reader.each(file, partial(_check_copies, file, places, tally))
     yield from tally.findings()
 
 
+class _Places:
+    """Where each article stands, by its id; and what is remembered of copies."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._order = np.argsort(kept.articles.all, kind="stable")
+        self._ids = kept.articles.all[self._order]
+
+    def of(self, id: bytes) -> str | None:
+        place = int(np.searchsorted(self._ids, np.bytes_(id)))
+        if place < len(self._ids) and self._ids[place] == np.bytes_(id):
+            return self._kept.folders[self._kept.places[int(self._order[place])]]
+        return None
+
+    def remember(self, row: Row) -> None:
+        """Keep a copy's ids, and what the index should say of it."""
+        id, original = bytes.fromhex(row["article_id"]), bytes.fromhex(row["duplicate_of"])
+        self._kept.copies.add(id)
+        self._kept.originals.add(original)
+        if folder := self.of(original):
+            key = key_pair(by_identity(Article(identity=row["identity"])))
+            self._kept.index.add(digest(*key, id, original, folder, row["batch"]))
+            self._kept.index_owners.add(id)
+
+
+def _check_copies(file: LoggedFile, places: _Places, tally: Tally, rows: pa.RecordBatch, batch: Logged) -> None:
+    check_nulls(rows, "duplicates")
+    for row in rows.to_pylist():
+        for mistake in (*common_mistakes(row, file, batch), *_copy_mistakes(row)):
+            tally.add(file.path, mistake, row["article_id"])
+        if ID.fullmatch(row["article_id"]) and ID.fullmatch(row["duplicate_of"]):
+            places.remember(row)
+
+
 def _copy_mistakes(row: Row) -> Iterator[str]:
-    if row["duplicate_of"] == row["article_id"]:
-        yield "a copy of itself"
+    if not ID.fullmatch(row["duplicate_of"]):
+        yield "duplicate_of is no 32 hex digits"
     if not 0 <= row["similarity"] <= 1 or (row["method"] == "exact" and row["similarity"] != 1):
         yield "similarity cannot be right"
-
-
-def _remember_copy(row: Row, kept: Kept, ids: IdArray, order: npt.NDArray[np.int64]) -> None:
-    id, original = bytes.fromhex(row["article_id"]), bytes.fromhex(row["duplicate_of"])
-    kept.copies.add(id)
-    kept.originals.add(original)
-    place = int(np.searchsorted(ids, np.bytes_(original)))
-    if place < len(ids) and ids[place] == original.rstrip(b"\0"):
-        folder = kept.folders[kept.places[int(order[place])]]
-        key = key_pair(by_identity(Article(identity=row["identity"])))
-        kept.index.add(digest(*key, id, original, folder, row["batch"]))
-        kept.index_owners.add(id)
 
 
 def check_letters(reader: Reader, kept: Kept) -> Iterator[Finding]:
     """Dead letters, each row for itself, and as many of each class as the batch says."""
     tally = Tally()
-    classes: dict[int, Counter[str]] = {number: Counter() for number in reader.batches}
+    classes: dict[int, Counter[str]] = {batch.number: Counter() for batch in reader.batches}
     for file in reader.files("dead_letters"):
-        number = _batch_of(file)
-        for rows in reader.read(file):
-            for row in rows.to_pylist():
-                for mistake in _letter_mistakes(row, file, reader.batches[number]):
-                    tally.add(file.path, mistake, row["letter_id"])
-                classes[number][row["error_class"]] += 1
-                if _ID.fullmatch(row["letter_id"]):
-                    kept.letters.add(bytes.fromhex(row["letter_id"]))
+        reader.each(file, partial(_check_letters, file, kept, classes, tally))
     yield from tally.findings()
     if reader.sound:
         yield from _check_classes(reader.batches, classes)
 
 
+def _check_letters(
+    file: LoggedFile, kept: Kept, classes: dict[int, Counter[str]], tally: Tally, rows: pa.RecordBatch, batch: Logged
+) -> None:
+    check_nulls(rows, "dead_letters")
+    for row in rows.to_pylist():
+        for mistake in _letter_mistakes(row, file, batch):
+            tally.add(file.path, mistake, row["letter_id"])
+        classes[batch.number][row["error_class"]] += 1
+        if ID.fullmatch(row["letter_id"]):
+            kept.letters.add(bytes.fromhex(row["letter_id"]))
+
+
 def _letter_mistakes(row: Row, file: LoggedFile, batch: Logged) -> Iterator[str]:
-    if not _ID.fullmatch(row["letter_id"]):
+    if not ID.fullmatch(row["letter_id"]):
         yield "letter_id is no 32 hex digits"
     if row["batch"] != batch.number:
         yield "batch is not that of the file"
     if file.folder != f"date={batch.now.date()}":
         yield "the folder's date is not that of the batch"
-    if len(row["raw"]) > row["raw_size"] or row["raw_truncated"] != (len(row["raw"]) < row["raw_size"]):
-        yield "raw, raw_size and raw_truncated don't fit"
+    if row["raw_truncated"] != (len(row["raw"]) < row["raw_size"]) or len(row["raw"]) > row["raw_size"]:
+        yield "raw, raw_size and raw_truncated do not fit"
 
 
-def _check_classes(batches: Mapping[int, Logged], classes: Mapping[int, Counter[str]]) -> Iterator[Finding]:
-    for number, batch in batches.items():
+def _check_classes(batches: Iterable[Logged], classes: Mapping[int, Counter[str]]) -> Iterator[Finding]:
+    for batch in batches:
         counts = {count.name: int(count.value) for count in batch.run.dead_by_class}
-        if wrong := unequal([("dead letters by class", counts, dict(classes[number]))]):
-            yield Finding(f"Batch {number} has {wrong}.", RESTORE)
+        if wrong := unequal([("dead letters", counts, dict(classes[batch.number]))]):
+            yield Finding(f"Batch {batch.number} has {wrong}.", RESTORE)
 
 
 def check_relations(kept: Kept) -> Iterator[Finding]:

@@ -9,12 +9,14 @@ from deltalake import DeltaTable
 
 from pipeline.checks import BROKEN, RESTORE, Finding, Log, Logged, LoggedFile, some, unequal, unreadable
 from pipeline.delta import APP
-from pipeline.log import INDEX, LOG, SNAPSHOTS, STAGING, index_name
+from pipeline.log import INDEX, LOG, SNAPSHOTS, STAGING, entry_name, index_name, newest_manifest
 from pipeline.staging import is_garbage, staged_index
 from pipeline.terminal import number_of
 from schemas.tables import TABLES, Table
 from transforms.files import Store
 
+_STRANGE = "Move their files out of the tables' folders; no other file refers to them."
+_LOST = "Restore {} and what is missing before it from a backup, before anything is added to the warehouse."
 _COUNTS = ("batch", "read", "unique", "duplicates", "known", "dead", "inputs", "config_hash")
 
 
@@ -26,77 +28,95 @@ def published_upto(store: Store, log: Log) -> int:
         return max((batch.number for batch in log.batches if _stands(store, batch.of("runs"))), default=0)
 
 
+def check_end(store: Store, log: Log) -> Iterator[Finding]:
+    """Whether the log goes as far as the tables do. If it does not, it is no longer whole."""
+    if log.whole and log.done > max(log.position, _newest(store)):
+        log.whole = False
+        lost = entry_name(log.done)
+        yield Finding(f"The log ends at {log.position:,}, but the tables have batch {log.done:,}.", _LOST.format(lost))
+
+
+def _newest(store: Store) -> int:
+    """The number of the newest log entry now."""
+    numbers = [int(name[:12]) for name in store.names(LOG) if name[:12].isdigit()]
+    return max([newest_manifest(store).number, *numbers])
+
+
 def _stands(store: Store, files: Iterable[LoggedFile]) -> bool:
     return all(store.info(file.path) for file in files)
 
 
-def check_unfinished(store: Store, unfinished: Iterable[Logged]) -> Iterator[Finding]:
+def check_unfinished(store: Store, log: Log) -> Iterator[Finding]:
     """Batches that are committed but were not shown to readers: whether all of their files are still there."""
-    for batch in unfinished:
+    for batch in log.unfinished:
         lost = [file.path for file in batch.files if not (store.info(file.staged) or store.info(file.path))]
         if batch.index_rows and not (store.info(staged_index(batch.token)) or store.info(index_name(batch.number))):
             lost.append(index_name(batch.number))
         if lost:
-            what = f"Batch {batch.number} is committed but not in the tables, and cannot be finished: {some(lost)} is lost."
-            yield Finding(what, RESTORE)
+            yield Finding(f"Batch {batch.number} is committed but cannot be finished: {some(lost)} is lost.", RESTORE)
         else:
             what = f"Batch {batch.number} is committed but not yet in the tables: whoever wrote it was cut off."
             yield Finding(what, f"Run `newsbeam run …` again: it finishes batch {batch.number}.")
 
 
-def check_folders(
-    store: Store, log: Log, complete: Iterable[Logged], unfinished: Iterable[Logged]
-) -> Iterator[Finding]:
+def check_folders(store: Store, log: Log) -> Iterator[Finding]:
     """Every file of a complete batch is in its place with its size, and no other file is in a table's folder."""
-    named = {file.path: file for batch in complete for file in batch.files}
-    coming = {file.path for batch in unfinished for file in batch.files}
+    named = {file.path: file for batch in log.complete for file in batch.files}
+    coming = {file.path for batch in log.unfinished for file in batch.files}
     found = {info.name: info.size for table in TABLES for info in store.walk(table)}
     for path, file in named.items():
         if path not in found:
             yield Finding(f"{path} is missing: {number_of(file.rows, 'row')}.", RESTORE)
         elif found[path] != file.size:
             yield Finding(f"{path} has {found[path]:,} bytes where the log says {file.size:,}.", RESTORE)
-    strange = sorted(found.keys() - named.keys() - coming)
-    if strange and log.whole:
-        what = f"{some(strange)}: {number_of(len(strange), 'file')} that no batch has, but that readers of the folder count."
-        yield Finding(what, "Move it out of the folder; nothing refers to it.")
+    strange = _strange(store, log, found.keys() - named.keys() - coming)
+    if strange:
+        what = f"{number_of(len(strange), 'file')} of no batch, that readers of the folders count: {some(strange)}."
+        yield Finding(what, "Move it out of the table's folder; nothing refers to it.")
 
 
-def check_delta(store: Store, complete: list[Logged], unfinished: list[Logged]) -> Iterator[Finding]:
+def _strange(store: Store, log: Log, paths: Iterable[str]) -> list[str]:
+    """Of files that are not in the log, those that were not brought by batches committed since it was read."""
+    if not log.whole:
+        return []
+    newest = _newest(store)
+    return sorted(path for path in paths if not log.position < _number_in(path) <= newest)
+
+
+def _number_in(path: str) -> int:
+    stem = path.rpartition("/")[2].removesuffix(".parquet")
+    return int(stem) if stem.isdigit() else 0
+
+
+def check_delta(store: Store, log: Log) -> Iterator[Finding]:
     """The Delta log of every table names the same files, sizes, rows and partitions as our log, and its last batch."""
-    cure = _delta_cure(complete)
     for table in TABLES.values():
+        cure = f"Restore {table.name}/_delta_log from a backup; readers of the folders are not affected."
         try:
             delta = DeltaTable(store.path(table.name))
-            yield from _check_delta(delta, table, complete, unfinished, cure.format(table=table.name))
+            wrong = list(_delta_problems(store, delta, table, log))
         except Exception as error:  # deltalake raises many kinds
-            yield unreadable(f"{table.name}/_delta_log", error, cure.format(table=table.name))
+            yield unreadable(f"{table.name}/_delta_log", error, cure)
+        else:
+            yield from (Finding(f"{table.name}/_delta_log {problem}.", cure) for problem in wrong)
 
 
-def _delta_cure(complete: list[Logged]) -> str:
-    return "Restore {table}/_delta_log from a backup; readers of the folders are not affected."
-
-
-def _check_delta(
-    delta: DeltaTable, table: Table, complete: list[Logged], unfinished: list[Logged], cure: str
-) -> Iterator[Finding]:
-    name = f"{table.name}/_delta_log"
-    schema = pa.schema(delta.schema().to_arrow())
-    if not schema.equals(table.full_schema):
-        yield Finding(f"{name} has other columns than this version of newsbeam.", cure)
-    ours = {file.path: (file.rows, file.size, file.folder) for batch in complete for file in batch.of(table.name)}
-    coming = {file.path for batch in unfinished for file in batch.of(table.name)}
+def _delta_problems(store: Store, delta: DeltaTable, table: Table, log: Log) -> Iterator[str]:
+    if not pa.schema(delta.schema().to_arrow()).equals(table.full_schema):
+        yield "has other columns than the table should have"
+    ours = {file.path: (file.rows, file.size, file.folder) for batch in log.complete for file in batch.of(table.name)}
+    coming = {file.path for batch in log.unfinished for file in batch.of(table.name)}
     theirs = {path: value for path, value in _delta_files(delta, table).items() if path not in coming}
     if lacking := sorted(ours.keys() - theirs.keys()):
-        yield Finding(f"{name} lacks {number_of(len(lacking), 'file')}: {some(lacking)}.", cure)
-    if strange := sorted(theirs.keys() - ours.keys()):
-        yield Finding(f"{name} has {number_of(len(strange), 'file')} of no batch: {some(strange)}.", cure)
+        yield f"lacks {number_of(len(lacking), 'file')}: {some(lacking)}"
+    if strange := _strange(store, log, theirs.keys() - ours.keys()):
+        yield f"has {number_of(len(strange), 'file')} of no batch: {some(strange)}"
     if other := sorted(path for path in ours.keys() & theirs.keys() if ours[path] != theirs[path]):
-        yield Finding(f"{name} has other rows, sizes or partitions than the log: {some(other)}.", cure)
-    batches = [batch.number for batch in complete if batch.of(table.name)]
+        yield f"has other rows, sizes or partitions than the log: {some(other)}"
+    last = max((batch.number for batch in log.complete if batch.of(table.name)), default=0)
     reached = delta.transaction_version(APP) or 0
-    if reached not in (batches[-1] if batches else 0, *(batch.number for batch in unfinished)):
-        yield Finding(f"{name} stands at batch {reached} instead of {batches[-1] if batches else 0}.", cure)
+    if log.whole and reached <= log.position and reached not in (last, *(batch.number for batch in log.unfinished)):
+        yield f"stands at batch {reached} instead of {last}"
 
 
 def _delta_files(delta: DeltaTable, table: Table) -> dict[str, tuple[int, int, str]]:
@@ -111,32 +131,36 @@ def _delta_files(delta: DeltaTable, table: Table) -> dict[str, tuple[int, int, s
     return result
 
 
-def check_runs(store: Store, log: Log, complete: list[Logged], unfinished: list[Logged]) -> Iterator[Finding]:
+def check_runs(store: Store, log: Log) -> Iterator[Finding]:
     """Every complete batch stands in `runs` once, as its entry says, and no other does."""
-    entries = {batch.number: batch for batch in complete}
+    entries = {batch.number: batch for batch in log.complete}
     seen: Counter[int] = Counter()
+    broken = set()
     for info in store.walk("runs"):
         try:
             rows = pq.ParquetFile(store.path(info.name)).read().to_pylist()
         except BROKEN as error:
+            broken.add(info.name)
             yield unreadable(info.name, error)
             continue
         for row in rows:
             seen[row["batch"]] += 1
             if batch := entries.get(row["batch"]):
                 yield from _check_run(info.name, row, batch)
-    coming = {batch.number for batch in unfinished}
-    if lacking := [
-        str(batch.number) for batch in complete if not seen[batch.number] and _stands(store, batch.of("runs"))
-    ]:
-        yield Finding(f"`runs` lacks batches: {some(lacking)}.", RESTORE)
-    if twice := sorted(number for number, times in seen.items() if times > 1):
-        yield Finding(f"`runs` has batches twice: {some(list(map(str, twice)))}.", "Remove the copies.")
-    if log.whole and (strange := sorted(seen.keys() - entries.keys() - coming)):
-        yield Finding(f"`runs` has batches that were never committed: {some(list(map(str, strange)))}.", _STRANGE)
+    readable = {batch.number for batch in log.complete if not broken & {file.path for file in batch.of("runs")}}
+    standing = {number for number in readable if _stands(store, entries[number].of("runs"))}
+    yield from _check_numbers(store, log, seen, standing)
 
 
-_STRANGE = "Move their files out of the tables' folders; no other file refers to them."
+def _check_numbers(store: Store, log: Log, seen: Counter[int], standing: set[int]) -> Iterator[Finding]:
+    """Which batches `runs` has, against those that should be there and whose file is there and can be read."""
+    if lacking := sorted(standing - seen.keys()):
+        yield Finding(f"`runs` lacks batches: {some(list(map(str, lacking)))}.", RESTORE)
+    if twice := [str(number) for number, times in sorted(seen.items()) if times > 1]:
+        yield Finding(f"`runs` has batches twice: {some(twice)}.", "Remove the copies.")
+    known = {batch.number for batch in log.batches}
+    if strange := _strange(store, log, (f"{number:012}" for number in seen.keys() - known)):
+        yield Finding(f"`runs` has batches that were never committed: {some(strange)}.", _STRANGE)
 
 
 def _check_run(name: str, row: Mapping[str, object], batch: Logged) -> Iterator[Finding]:
@@ -152,18 +176,17 @@ def notes_on_leftovers(store: Store, log: Log) -> Iterator[str]:
     if staged:
         what = number_of(len(staged), "unfinished batch", "es")
         yield f"{what} of processes that are gone: the next `newsbeam run` removes what they staged."
-    old = [
-        name
-        for folder, first in (
-            (LOG, log.manifest.number + 1),
-            (INDEX, log.manifest.number + 1),
-            (SNAPSHOTS, log.manifest.number),
-        )
-        for name in store.names(folder)
-        if name[:12].isdigit() and int(name[:12]) < first
-    ]
-    if old:
-        yield f"{number_of(len(old), 'file')} that the newest snapshot replaces: the next `newsbeam run` removes what it can."
+    if old := list(_replaced(store, log)):
+        yield f"{number_of(len(old), 'file')} that the newest snapshot replaces: later runs remove them."
     drafts = [name for folder in ("_newsbeam", LOG, INDEX, SNAPSHOTS) for name in store.names(folder) if name[0] == "."]
     if drafts:
-        yield f"{number_of(len(drafts), 'draft')} of writes that were cut off: hidden files in _newsbeam, which may be removed."
+        yield f"{number_of(len(drafts), 'hidden file')} in _newsbeam, of writes that were cut off; they may be removed."
+
+
+def _replaced(store: Store, log: Log) -> Iterator[str]:
+    """Entries, index files and snapshots that are older than the newest snapshot."""
+    first = {LOG: log.manifest.number + 1, INDEX: log.manifest.number + 1, SNAPSHOTS: log.manifest.number}
+    for folder in first:
+        for name in store.names(folder):
+            if name[:12].isdigit() and int(name[:12]) < first[folder]:
+                yield f"{folder}/{name}"

@@ -58,11 +58,12 @@ def different(expected: IdArray, owners: IdArray, actual: IdArray, actual_owners
     """Owners of what stands in one list and not in the other, or more often in one."""
     if len(expected) == len(actual) and (np.sort(expected) == np.sort(actual)).all():
         return owners[:0]
-    lacking, strange = owners[~np.isin(expected, actual)], actual_owners[~np.isin(actual, expected)]
-    found = np.unique(np.concatenate([lacking, strange]))
-    return found if len(found) else _repeated(actual, actual_owners)
+    once = [owners[~np.isin(expected, actual)], actual_owners[~np.isin(actual, expected)]]
+    found = np.unique(np.concatenate(once))
+    return found if len(found) else np.union1d(_repeated(expected, owners), _repeated(actual, actual_owners))
 
 
 def _repeated(values: IdArray, owners: IdArray) -> IdArray:
+    """Owners of what stands in a list more than once."""
     _, first = np.unique(values, return_index=True)
-    return np.unique(np.delete(owners, first))
+    return np.delete(owners, first)

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.checks import BROKEN, Finding, Log, Logged, some, unreadable
-from pipeline.checks_rows import Ids, Kept, different, digest, hex_of
+from pipeline.checks import BROKEN, Finding, Log, some, unreadable
+from pipeline.checks_ids import Ids, Kept, different, digest, hex_of
 from pipeline.index import SCHEMA
 from pipeline.log import index_name, snapshot_name
 from pipeline.terminal import number_of
@@ -19,11 +18,11 @@ _CURE = (
 )
 
 
-def check_index(store: Store, log: Log, complete: list[Logged], kept: Kept | None) -> Iterator[Finding]:
+def check_index(store: Store, log: Log, kept: Kept | None) -> Iterator[Finding]:
     """The index files: whole, sorted, as many rows as the log says; and, if all rows are known, just these."""
     actual, owners = Ids(), Ids()
     whole = True
-    for name, rows in _files(log, complete):
+    for name, rows in _files(log):
         try:
             problem = _read(store, name, rows, actual, owners)
         except BROKEN as error:
@@ -42,12 +41,12 @@ def check_index(store: Store, log: Log, complete: list[Logged], kept: Kept | Non
             )
 
 
-def _files(log: Log, complete: list[Logged]) -> Iterator[tuple[str, int]]:
+def _files(log: Log) -> Iterator[tuple[str, int]]:
     """Every index file, with the number of rows that it should have."""
     folded = sum(batch.index_rows for batch in log.batches if batch.number <= log.manifest.number)
-    if log.manifest.number and (folded or log.manifest.index_rows):
+    if log.whole and log.manifest.number and (folded or log.manifest.index_rows):
         yield snapshot_name(log.manifest.number, "index"), folded
-    for batch in complete:
+    for batch in log.complete:
         if batch.number > log.manifest.number and batch.index_rows:
             yield index_name(batch.number), batch.index_rows
 

@@ -221,16 +221,19 @@ def explain(article: str, config: str | None, output: str | None, changes: tuple
 @_configured
 def verify(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Check every file of the warehouse against its log. Exit status 1, and what to do, if anything is wrong."""
+    from pipeline.terminal import number_of
     from pipeline.verify import verify_warehouse
 
     root = _warehouse(_load(config, output, changes))
     findings = verify_warehouse(root)
     if as_json:
         _print_json(findings)
+    for note in findings.notes:
+        click.echo(f"Note: {note}", err=True)
     for finding in findings.problems:
         click.echo(f"{finding.what} {finding.cure}", err=True)
     if findings.problems:
-        raise WorldError(f"{len(findings.problems)} things are wrong in {root}.")
+        raise WorldError(f"{number_of(len(findings.problems), 'thing')} to put right in {root}.")
     click.echo(f"All is well: {findings.checked}.", err=True)
 
 

@@ -1,4 +1,4 @@
-"""The in-process engine: Beam's FnApiRunner by class, one worker process per core, forked from a loaded server.
+"""The in-process engine: Beam's FnApiRunner by class, one worker process per core, kept from batch to batch.
 
 `DirectRunner` by name would first try to download and start Prism; and its running mode `multi_threading` loses
 elements without a word (measured: three runs of three), so it is refused.
@@ -50,7 +50,7 @@ def check_options(options: Sequence[str]) -> None:
 
 
 class Engine:
-    """A server with everything loaded, from which each batch's workers are forked. Use it as a context manager."""
+    """Worker processes with everything loaded, and the runner that sends batches to them. A context manager."""
 
     def __init__(self, config: Config, options: Sequence[str], listener: Listener) -> None:
         check_options(options)
@@ -63,7 +63,8 @@ class Engine:
     def __enter__(self) -> Self:
         receive, send = os.pipe()
         models = sorted({model for model in self.config.models.values() if model})
-        command = [sys.executable, "-m", "pipeline.worker", self._socket, str(send), *models]
+        arguments = [self._socket, str(send), str(cores(self.config)), *models]
+        command = [sys.executable, "-m", "pipeline.worker", *arguments]
         self._server = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log.open("wb"), pass_fds=[send]
         )
@@ -158,8 +159,8 @@ class Engine:
                         self._failed.set()
                     case "died":
                         self._reason = (
-                            f"A worker process was ended by signal {value}"
-                            f"{' (was there not enough memory? lower batch.bytes or workers)' if value == '9' else ''}. "
+                            f"A worker process ended by itself ({value})"
+                            f"{': was there not enough memory? Lower batch.bytes or workers' if value == '-9' else ''}. "
                             "What was committed is safe; run the same command again to go on."
                         )
                         self._failed.set()

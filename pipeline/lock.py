@@ -46,11 +46,14 @@ def held(store: Store) -> Iterator[None]:
 
 
 def holder_of(store: Store) -> dict[str, str | int] | None:
-    """What the lock says of its holder: host, pid, since, heartbeat; None if nobody holds it."""
-    with suppress(FileNotFoundError, ValueError):
-        holder: dict[str, str | int] = json.loads(store.read(LOCK))
-        return holder
-    return None
+    """What the lock says of its holder: host, pid, since, heartbeat; None if nobody holds it, nothing if it is torn."""
+    try:
+        holder = json.loads(store.read(LOCK))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}
 
 
 def is_alive(holder: dict[str, str | int]) -> bool:

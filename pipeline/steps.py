@@ -86,7 +86,7 @@ class Steps:
 
     def find_topics(self, chunk: Chunk) -> Chunk:
         """The unique articles with their topics."""
-        return _timed("topics", chunk, lambda: replace(chunk, articles=topics.find_topics(chunk.articles)))
+        return _timed("topics", chunk, lambda: replace(chunk, articles=[_with_topic(one) for one in chunk.articles]))
 
     def write(self, chunks: Iterable[Chunk]) -> Iterator[Entry]:
         """The whole batch staged, and the log entry that would commit it."""
@@ -148,6 +148,16 @@ class Steps:
             files=files,
             index_rows=index_rows,
         )
+
+
+def _with_topic(article: Article) -> Article:
+    """A unique article with its topic; if that fails it stays as it is, and says so."""
+    if article.outcome != "unique":
+        return article
+    try:
+        return topics.find_topic(article)
+    except Exception as error:
+        return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {error}"])
 
 
 def check_complete(chunk: Chunk) -> None:

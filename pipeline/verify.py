@@ -8,18 +8,21 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pipeline.checks import Finding, Log, Logged
+from pipeline.checks import Finding, Log
+from pipeline.checks_copies import check_copies, check_letters, check_relations
 from pipeline.checks_files import (
     check_delta,
+    check_end,
     check_folders,
     check_runs,
     check_unfinished,
     notes_on_leftovers,
     published_upto,
 )
+from pipeline.checks_ids import Kept
 from pipeline.checks_index import check_index
 from pipeline.checks_log import check_accounting, check_format, check_ledger, read_log
-from pipeline.checks_rows import Kept, Reader, check_articles, check_copies, check_letters, check_relations
+from pipeline.checks_rows import Reader, check_articles
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import LOG, SNAPSHOTS
 from pipeline.terminal import number_of
@@ -55,25 +58,21 @@ def _position(store: Store) -> list[list[str]]:
 
 
 def _verify(store: Store) -> Findings:
-    log, problems = read_log(store)
-    done = published_upto(store, log)
-    complete = [batch for batch in log.batches if batch.number <= done]
-    unfinished = [batch for batch in log.batches if batch.number > done]
-    reader, kept = Reader(store, complete), Kept()
-    problems = [*check_format(store), *problems, *check_accounting(log), *check_ledger(store, log)]
-    notes = []
-    if unfinished and (at_work := _at_work(store)):
-        notes.append(at_work)
-    else:
-        problems += check_unfinished(store, unfinished)
-    problems += check_folders(store, log, complete, unfinished)
-    problems += check_delta(store, complete, unfinished)
-    problems += check_runs(store, log, complete, unfinished)
+    log, unread = read_log(store)
+    log.done = published_upto(store, log)
+    reader, kept = Reader(store, log.complete), Kept()
+    problems = [*check_format(store), *unread, *check_end(store, log)]
+    problems += [*check_accounting(log), *check_ledger(store, log)]
+    notes = [at_work] if log.unfinished and (at_work := _at_work(store)) else []
+    if not notes:
+        problems += check_unfinished(store, log)
+    problems += [*check_folders(store, log), *check_delta(store, log), *check_runs(store, log)]
     problems += _check_rows(reader, kept, log)
-    problems += check_index(store, log, complete, kept if reader.sound and log.whole else None)
-    if not (reader.sound and log.whole):
-        notes.append("What files say of each other was not checked, since some cannot be read.")
-    return Findings(_checked(complete, kept), problems, [*notes, *notes_on_leftovers(store, log)])
+    known = reader.sound and log.whole
+    problems += check_index(store, log, kept if known else None)
+    if not known:
+        notes.append("What files say of each other was not checked, since some are missing or cannot be read.")
+    return Findings(_checked(log, kept), problems, [*notes, *notes_on_leftovers(store, log)])
 
 
 def _at_work(store: Store) -> str:
@@ -92,10 +91,10 @@ def _check_rows(reader: Reader, kept: Kept, log: Log) -> Iterator[Finding]:
         yield from check_relations(kept)
 
 
-def _checked(complete: list[Logged], kept: Kept) -> str:
-    files = sum(len(batch.files) for batch in complete)
+def _checked(log: Log, kept: Kept) -> str:
+    files = sum(len(batch.files) for batch in log.complete)
     parts = [
-        number_of(len(complete), "batch", "es"),
+        number_of(len(log.complete), "batch", "es"),
         number_of(len(kept.articles), "article"),
         "1 copy" if len(kept.copies) == 1 else f"{len(kept.copies):,} copies",
         number_of(len(kept.letters), "dead letter"),

@@ -1,4 +1,4 @@
-"""What Beam starts as a worker: asks the server of `pipeline.worker` for a fork, and lives as long as it does."""
+"""What Beam starts as a worker: hands its task to a process of `pipeline.worker`, and ends when that has done it."""
 
 import json
 import os

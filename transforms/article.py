@@ -136,15 +136,15 @@ def _texts(record: Record, opening: Opening, is_page: bool) -> tuple[str, str | 
 
 def _address(record: Record) -> Address:
     """The page's own canonical address counts if it is on the same site; an id that is an address serves as one."""
-    given = next((url.strip() for url in (record.url, record.canonical_url, record.id) if canonical(url)), None)
+    given = next((url.strip() for url in (record.url, record.canonical_url, record.id) if url and canonical(url)), None)
     named = canonical(record.canonical_url)
     if given and named and same_site(given, named):
         return Address(given, named)
-    return Address(given or one_line(record.url or "") or None, canonical(given))
+    return Address(given or one_line((record.url or "")[:2_000]) or None, canonical(given))
 
 
 def _date(record: Record, opening: Opening, address: Address, now: datetime) -> Date:
-    """The first date that can be believed: as the record gives it, as the page's first lines do, as the address does."""
+    """The first date that can be believed: the record's own, else the one in the page's first lines, or the address."""
     if record.published and (reading := read_date(one_line(record.published), now, record.language)):
         return Date(reading, "metadata")
     if opening.published:
@@ -158,7 +158,7 @@ def _names(authors: Iterable[str]) -> list[str]:
     """People, one by one: `By Ada Lind, Bo Ek` are two, `Lind, Ada` is one."""
     names: list[str] = []
     for author in authors:
-        for part in _BETWEEN_NAMES.split(_BY.sub("", one_line(author), 1)):
+        for part in _BETWEEN_NAMES.split(_BY.sub("", one_line(author[:5_000]), 1)):
             several = part.split(", ")
             names += several if all(map(_TWO_NAMES.fullmatch, several)) else [part]
     return list(dict.fromkeys(name for name in names if 1 < len(name) <= _LONGEST_LABEL))[:MOST_NAMES]
@@ -195,13 +195,18 @@ def _problems(record: Record, title: str, text: str, address: Address, date: Dat
     return [problem for problem, is_so in checks.items() if is_so]
 
 
-def read_piece(piece: Piece, data: bytes, format: Format | None, mapping: dict[str, str], now: datetime) -> list[Article]:
+def read_piece(
+    piece: Piece, data: bytes, format: Format | None, mapping: dict[str, str], now: datetime
+) -> list[Article]:
     """Every record of a piece as one article, in order; what cannot be read with outcome `dead` and its letter.
 
     Raises InputChanged if the piece holds more or fewer records than it should.
     """
     if piece.problem or format is None:
-        return [_dead(piece, _failure(piece, at, data, piece.problem or _NO_FORMAT), now) for at in range(piece.first, piece.end)]
+        return [
+            _dead(piece, _failure(piece, at, data, piece.problem or _NO_FORMAT), now)
+            for at in range(piece.first, piece.end)
+        ]
     articles: list[Article] = []
     try:
         for found in format.parse(data, piece, mapping):
@@ -257,6 +262,10 @@ def _dead(piece: Piece, failure: Failure, now: datetime) -> Article:
         raw_truncated=len(failure.raw) < failure.length,
     )
     return Article(
-        outcome="dead", letter=letter, extraction=f"{piece.format} {RULES}", input=piece.input, read_at=now,
+        outcome="dead",
+        letter=letter,
+        extraction=f"{piece.format} {RULES}",
+        input=piece.input,
+        read_at=now,
         position=failure.position,
     )

@@ -131,7 +131,7 @@ def lesser_form(new: Text, old: Text) -> float | None:
 
 def _contains(words: list[str], part: list[str]) -> bool:
     """Whether `part` stands in `words` in a row."""
-    return f" {' '.join(part)} " in f" {' '.join(words)} "
+    return not part or f" {' '.join(part)} " in f" {' '.join(words)} "
 
 
 _NUMBER_WORDS = frozenset(

@@ -1,10 +1,12 @@
 """Dates of any form, to UTC. None where a text is no date that can be believed, so that the next source is asked."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from transforms.zones import PATTERN as ZONE
+from transforms.zones import zone_named
 
 if TYPE_CHECKING:
     from dateparser.date import DateDataParser
@@ -21,65 +23,48 @@ LONGEST = 80
 """Characters of a text that can be a date."""
 EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
-"""What is further ahead of the clock is not believed: a wrong year, or a date of an event."""
-LANGUAGES = "en de fr es it pt nl pl sv da nb fi cs ru uk tr el hu ro ja zh ko ar he hi id vi".split()
-"""Whose dates are read. Each costs time for every text that is no date (9 ms with these, 15 with all)."""
+"""What is further ahead of the clock is not believed: a wrong year, or the date of an event."""
+LANGUAGES = "en de fr es it pt nl pl sv da nb fi cs ru uk tr el hu ro ja zh ko ar he hi id vi"
+"""Whose dates dateparser reads. Each costs time for every text that is no date: 9 ms with these, 15 with all."""
 
 _MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|sep sept september"
-        "|oct october|nov november|dec december".split("|"),
-        start=1,
-    )
-    for name in names.split()
+    **{"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "sept": 9},
+    **{"oct": 10, "nov": 11, "dec": 12, "january": 1, "february": 2, "march": 3, "april": 4, "june": 6, "july": 7},
+    **{"august": 8, "september": 9, "october": 10, "november": 11, "december": 12},
 }
-# Hours from UTC. Names that stand for several zones (IST, CST of China) are as in e-mail, or none.
-_OFFSETS = {"z": 0, "gmt": 0, "ut": 0, "utc": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "cest": 2, "mez": 1, "mesz": 2}
-_OFFSETS |= {"eet": 2, "eest": 3, "msk": 3, "sast": 2, "cat": 2, "wat": 1, "eat": 3, "pkt": 5, "wib": 7, "sgt": 8}
-_OFFSETS |= {"hkt": 8, "jst": 9, "kst": 9, "awst": 8, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13, "brt": -3}
-_OFFSETS |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "ast": -4}
-_PLACES = {"et": "America/New_York", "ct": "America/Chicago", "mt": "America/Denver", "pt": "America/Los_Angeles"}
-
-_ZONE = r"(?:GMT|UTC)? ?[+-]\d{1,2}(?::?\d\d)?|(?-i:[A-Z][a-z]+/[A-Z][A-Za-z_]+|[A-Z]{1,5}\b)"
 _CLOCK = re.compile(
-    r"(?:(?<=\d)T|(?<![\d:.]))(\d{1,2})(?::|\.(?=\d\d ?(?:uhr|[ap]\.?m|(?-i:[A-Z]{2,4}))\b))(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?(?![\d:])"
+    r"(?:(?<=\d)T|(?<![\d:.]))(\d{1,2})"
+    r"(?::|\.(?=\d\d ?(?:uhr|[ap]\.?m|(?-i:[A-Z]{2,4}))\b))(\d\d)"  # 14:05, or 14.05 before Uhr, pm or a zone
+    r"(?::(\d\d)(?:[.,]\d{1,9})?)?(?![\d:])"
     r"(?: ?([ap])\.?m\b\.?)?(?: ?(?:uhr|hrs|h)\b)?"
-    rf"(?: ?[(\[]?({_ZONE})[)\]]?(?: UTC|\[[\w/]+\])?)?",
+    rf"(?: ?[(\[]?({ZONE})[)\]]?(?: UTC|\[[\w/]+\])?)?",  # the last two as Go and Java write them
     re.IGNORECASE,
 )
-_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_BESIDE_CLOCK = re.compile(r"^(?:on\b|[\s,|·–-])+|(?:\b(?:at|um|à)|[\s,|·–-])+$", re.IGNORECASE)
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
-_DAY_FIRST = re.compile(rf"{_WEEKDAY}{_DAY}[ -]([a-z]{{3,9}})\.?,?[ -](\d{{4}})(?: [a-z]{{1,2}})*", re.IGNORECASE)
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DAY_FIRST = re.compile(rf"{_WEEKDAY}{_DAY}[ -]([a-z]{{3,9}})\.?,?[ -](\d{{4}}|\d\d)(?: [a-z]{{1,2}})*", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"{_WEEKDAY}([a-z]{{3,9}})\.? {_DAY},? (\d{{4}})", re.IGNORECASE)
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d\d?)\2(\d\d?)")
 _NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
-_BESIDE_CLOCK = re.compile(r"^(?:on\b|[\s,|·–-])+|(?:\b(?:at|um|à)|[\s,|·–-])+$", re.IGNORECASE)
-_YEAR = re.compile(r"\d{4}")
-_FIGURES_ONLY = re.compile(r"\d{4}[-/.]|[\W\d]*$")
 _EPOCH = re.compile(r"(\d{9,10})(?:\.\d{1,9})?|(\d{12,13})(?:\.0)?|(\d{16})|(\d{19})")
-
-_IN_PATH = re.compile(r"/((?:17|18|19|20)\d\d)(?:([/_-])(\d\d?)\2(\d\d?)(?!\d)|()(\d\d)(\d\d)(?=/|$)|/([a-z]{3})/(\d\d?)/)")
-_LABEL = re.compile(
-    r"(?:(?:first )?(?:published|posted|date|veröffentlicht|erschienen|publié|publicado|pubblicato)|"
-    r"((?:last )?(?:updated|modified)|aktualisiert|stand|mis à jour|actualizado))(?: on| at| am| le| el| il)?\s?:?\s",
-    re.IGNORECASE,
-)
-_DATE_SHAPE = re.compile(r"(?:[^\W\d]{2,12}\.?,? ){0,2}\d{1,2}[^\d]{1,20}\d{4}(?:\D{1,8}\d{1,2}[:.]\d\d)?[^\d]{0,12}")
+_EPOCH_UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 16: 10**6, 19: 10**9}
+_HAS_YEAR = re.compile(r"\d{4}")
+_FIGURES_ONLY = re.compile(r"\d{4}[-/.]|[\W\d]*$")
 
 
 def read_date(text: str, now: datetime, language: str | None = None) -> Reading | None:
     """The moment that a text names.
 
     `now` is the clock (UTC) for "3 hours ago" and for what lies ahead; `language` (as `en-GB`) says whether 3/4/2026
-    is in March or in April: March for American English and where none is given. A clock time without a zone is
+    is in March or in April: March for American English, and where none is given. A clock time without a zone is
     taken as UTC, and the precision says so.
     """
     text = " ".join(text[: LONGEST + 40].split())
     if not 4 < len(text) <= LONGEST:
         return None
     try:
-        reading = _iso(text) or _figures(text) or _day_and_clock(text, language) or _any_language(text, now)
+        reading = _iso(text) or _figures(text) or day_and_clock(text, language) or _any_language(text, now)
     except (ValueError, OverflowError):
         return None
     return reading if reading and is_believable(reading.moment, now) else None
@@ -90,6 +75,11 @@ def is_believable(moment: datetime, now: datetime) -> bool:
     return EARLIEST <= moment <= now + AHEAD
 
 
+def on_day(day: date) -> Reading:
+    """A day and no more, as its midnight in UTC."""
+    return Reading(datetime.combine(day, time(), UTC), "day")
+
+
 def _iso(text: str) -> Reading | None:
     """ISO 8601 with a clock time, which is most of what there is."""
     if not (text[4] == "-" or text[8:9] == "T") or len(text) < 13 or "W" in text:
@@ -98,79 +88,69 @@ def _iso(text: str) -> Reading | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return _reading(moment.replace(tzinfo=None), moment.tzinfo, text.count(":", 11, 19) != 1)
+    return _at(moment.replace(tzinfo=None), moment.tzinfo, to_the_second=text.count(":", 11, 19) != 1)
 
 
-def _reading(moment: datetime, zone: tzinfo | None, to_the_second: bool) -> Reading:
+def _at(moment: datetime, zone: tzinfo | None, to_the_second: bool) -> Reading:
     """Midnight to the second, without a zone, is how programs write a day."""
     unit = "second" if to_the_second else "minute"
     if zone:
         return Reading(moment.replace(tzinfo=zone).astimezone(UTC), unit)
-    if to_the_second and moment.time() == datetime.min.time():
-        return Reading(moment.replace(tzinfo=UTC), "day")
+    if to_the_second and moment.time() == time():
+        return on_day(moment)
     return Reading(moment.replace(tzinfo=UTC), f"{unit}_no_zone")
 
 
 def _figures(text: str) -> Reading | None:
-    """Seconds since 1970, or thousandths, millionths, billionths of one, as the number of digits tells; YYYYMMDDhhmmss."""
+    """YYYYMMDDhhmmss; or seconds since 1970, or thousandths, millionths, billionths, as the number of digits tells."""
     if len(text) == 14 and text.isdecimal():
-        return _reading(datetime.strptime(text, "%Y%m%d%H%M%S"), None, True)
+        return _at(datetime.strptime(text, "%Y%m%d%H%M%S"), None, to_the_second=True)
     found = _EPOCH.fullmatch(text)
     if not found:
         return None
     count = next(group for group in found.groups() if group)
-    seconds = int(count) // 10 ** {9: 0, 10: 0, 12: 3, 13: 3, 16: 6, 19: 9}[len(count)]
-    return Reading(datetime.fromtimestamp(seconds, UTC), "second")
+    return Reading(datetime.fromtimestamp(int(count) // _EPOCH_UNITS[len(count)], UTC), "second")
 
 
-def _day_and_clock(text: str, language: str | None) -> Reading | None:
-    """A day in figures or English, and a clock time before, behind or inside it, if there is one."""
+def day_and_clock(text: str, language: str | None = None) -> Reading | None:
+    """A day in figures or English, and a clock time before, behind or inside it, if there is one.
+
+    Raises ValueError for a day or time that does not exist, OverflowError at either end of time.
+    """
     clock = _CLOCK.search(text)
     if not clock:
         day = _day(text, language)
-        return Reading(day.replace(tzinfo=UTC), "day") if day else None
+        return on_day(day) if day else None
     around = (text[: clock.start()], text[clock.end() :])
     day = _day(" ".join(filter(None, (_BESIDE_CLOCK.sub("", part) for part in around))), language)
     if not day:
         return None
     hours, minutes, seconds, half, zone = clock.groups()
     hour = int(hours) % 12 + 12 * (half in "pP") if half else int(hours)
-    return _reading(day.replace(hour=hour, minute=int(minutes), second=int(seconds or 0)), _zone(zone, day), bool(seconds))
+    moment = datetime.combine(day, time(hour, int(minutes), int(seconds or 0)))
+    return _at(moment, zone_named(zone), to_the_second=bool(seconds))
 
 
-def _day(text: str, language: str | None) -> datetime | None:
+def _day(text: str, language: str | None) -> date | None:
     if found := _YEAR_FIRST.fullmatch(text):
-        return datetime(int(found[1]), int(found[3]), int(found[4])) if found[2] or len(text) == 8 else None
+        return date(int(found[1]), int(found[3]), int(found[4])) if found[2] or len(text) == 8 else None
     if found := _DAY_FIRST.fullmatch(text):
-        return _named(found[3], found[2], found[1])
+        return _with_month(found[3], found[2], found[1])
     if found := _MONTH_FIRST.fullmatch(text):
-        return _named(found[3], found[1], found[2])
+        return _with_month(found[3], found[1], found[2])
     if found := _NUMBERS.fullmatch(text):
         first, second = int(found[1]), int(found[3])
-        month_first = second > 12 or (found[2] != "." and first <= 12 and language in (None, "en", "en-US", "en_US"))
-        day, month = (second, first) if month_first else (first, second)
-        return datetime(int(found[4]), month, day)
+        american = found[2] != "." and first <= 12 and language in (None, "en", "en-US", "en_US")
+        day, month = (second, first) if second > 12 or american else (first, second)
+        return date(int(found[4]), month, day)
     return None
 
 
-def _named(year: str, month: str, day: str) -> datetime | None:
+def _with_month(year: str, month: str, day: str) -> date | None:
+    """A year of two digits is of 1970 to 2069, as in old e-mail and feeds."""
     number = _MONTHS.get(month.lower())
-    return datetime(int(year), number, int(day)) if number else None
-
-
-def _zone(name: str | None, day: datetime) -> tzinfo | None:
-    """The zone of that name; None for one that is not known."""
-    if not name:
-        return None
-    if name.lower() in _OFFSETS:
-        return timezone(timedelta(hours=_OFFSETS[name.lower()]))
-    if offset := re.search(r"([+-])(\d{1,2}):?(\d\d)?$", name):
-        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-        return timezone(ahead if offset[1] == "+" else -ahead)
-    try:
-        return ZoneInfo(_PLACES.get(name.lower(), name)) if name.lower() in _PLACES or "/" in name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
+    century = 0 if len(year) == 4 else 2000 if int(year) < 70 else 1900
+    return date(century + int(year), number, int(day)) if number else None
 
 
 def _any_language(text: str, now: datetime) -> Reading | None:
@@ -181,9 +161,9 @@ def _any_language(text: str, now: datetime) -> Reading | None:
     if found.date_obj is None or found.period not in ("day", "time"):
         return None
     if found.period == "day":
-        return Reading(datetime.combine(found.date_obj.date(), datetime.min.time(), UTC), "day")
+        return on_day(found.date_obj.date())
     clock = _CLOCK.search(text)
-    is_told = not _YEAR.search(text) or (clock and _zone(clock[5], found.date_obj))
+    is_told = not _HAS_YEAR.search(text) or (clock and zone_named(clock[5]))
     return Reading(found.date_obj.astimezone(UTC), "minute" if is_told else "minute_no_zone")
 
 
@@ -200,7 +180,15 @@ def _dateparser(now: datetime) -> "DateDataParser":
         "REQUIRE_PARTS": ["day", "month", "year"],
         "PARSERS": ["relative-time", "absolute-time"],
     }
-    return DateDataParser(languages=LANGUAGES, settings=settings)
+    return DateDataParser(languages=LANGUAGES.split(), settings=settings)
+
+
+_IN_PATH = re.compile(
+    r"/((?:17|18|19|20)\d\d)"
+    r"(?:([/_-])(\d\d?)\2(\d\d?)(?!\d)"  # /2026/01/31/, /2026-01-31-
+    r"|(\d\d)(\d\d)(?=/|$)"  # /20260131/
+    r"|/([a-z]{3})/(\d\d?)/)"  # /2026/jan/31/
+)
 
 
 def date_in_url(url: str | None, now: datetime) -> Reading | None:
@@ -208,13 +196,23 @@ def date_in_url(url: str | None, now: datetime) -> Reading | None:
     found = _IN_PATH.search((url or "").partition("?")[0].lower())
     if not found:
         return None
-    year, month, day = found[1], found[3] or found[6], found[4] or found[7]
+    year, _, month, day, month_2, day_2, month_name, day_3 = found.groups()
     try:
-        moment = _named(year, found[8], found[9]) if found[8] else datetime(int(year), int(month), int(day))
-    except ValueError:
+        named = _with_month(year, month_name, day_3) if month_name else None
+        reading = on_day(named or date(int(year), int(month or month_2), int(day or day_2)))
+    except (ValueError, TypeError):
         return None
-    reading = Reading(moment.replace(tzinfo=UTC), "day") if moment else None
-    return reading if reading and is_believable(reading.moment, now) else None
+    return reading if is_believable(reading.moment, now) else None
+
+
+_LABEL = re.compile(
+    r"(?:(?:first )?(?:published|posted|date|veröffentlicht|erschienen|publié|publicado|pubblicato)"
+    r"|((?:last )?(?:updated|modified)|aktualisiert|stand|mis à jour|actualizado))"
+    r"(?: on| at| am| le| el| il)?\s?:?\s",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"(?:[^\W\d]{2,12}\.?,? ){0,2}\d{1,2}[^\d]{1,20}\d{4}(?:\D{1,8}\d{1,2}[:.]\d\d)?[^\d]{0,12}")
+"""A day, its month in letters of any language, a year, and perhaps a time."""
 
 
 def date_in_line(line: str, now: datetime, bare: bool = True) -> tuple[Reading, bool] | None:
@@ -222,11 +220,11 @@ def date_in_line(line: str, now: datetime, bare: bool = True) -> tuple[Reading, 
 
     Unless `bare`, it must begin with a word such as "Published" or "Updated".
     """
-    if len(line) > LONGEST or not _YEAR.search(line):
+    if len(line) > LONGEST or not _HAS_YEAR.search(line):
         return None
     label = _LABEL.match(line)
     rest = line[label.end() :] if label else line
-    if not (label or (bare and (_DATE_SHAPE.fullmatch(rest) or _is_day(rest)))):
+    if not (label or (bare and (_ALONE.fullmatch(rest) or _is_day(rest)))):
         return None
     reading = read_date(rest, now)
     return (reading, bool(label and label[1])) if reading else None
@@ -234,6 +232,6 @@ def date_in_line(line: str, now: datetime, bare: bool = True) -> tuple[Reading, 
 
 def _is_day(text: str) -> bool:
     try:
-        return _day_and_clock(text, None) is not None
+        return day_and_clock(text) is not None
     except (ValueError, OverflowError):
         return False

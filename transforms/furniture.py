@@ -10,21 +10,21 @@ _LONGEST_CREDIT = 160
 # Marks and pointers, in lower case (a pattern that ignores case is three times as slow).
 _MARKS = (
     # advertising
-    r"(?:skip )?(?:advertisement|advertising|sponsored(?: content)?|anzeige|werbung|publicit[ée]|publicidad|advertentie)"
-    r"(?: \d+)?\W*",
+    r"(?:skip )?(?:advertisement|advertising|sponsored(?: content)?|anzeige|werbung|publicit[ée]|publicidad)\W*",
     r"(?:the |this )?(?:story|article) continues (?:below|after)(?: (?:this|the))?"
     r"(?: (?:ad|advert|advertisement|video|gallery))?\W*",
     # what a page says of itself
     r"\d{1,3}[ -]?min(?:ute)?s? (?:read|lesezeit)|(?:reading time|lesezeit)\s?:? .{1,30}",
-    r"(?:©|\(c\)|copyright\b).{0,160}\ball rights reserved\W*|(?:©|copyright (?:©|\(c\))) ?(?:19|20)\d\d\b[^.]{0,80}\.?",
-    r"all rights reserved\W*",
+    r"(?:©|\(c\)|copyright\b).{0,160}\ball rights reserved\W*|all rights reserved\W*",
+    r"(?:©|copyright (?:©|\(c\))) ?(?:19|20)\d\d\b[^.]{0,80}\.?",
     r"(?:comments|view comments|leave a comment|show more|load more|back to top|loading)\W*",
     # pointers to something else
     r"(?:read|see|find out|learn) (?:more|also|next)(?: (?:here|below|about this|on this story))?\W*",
     r"(?:read|see) (?:more|also|next|this|related)(?: (?:on|about|in|from)\b[^:]{0,40})?\s?(?:[:>»→|]|[–—-] ).*",
     r"read more (?:about|on|in|from|at)\b.*[^.!?\"”’]",
-    r"(?:more on this(?: story)?|more from .{1,60}|more stories.{0,40}|recommended|most read|you (?:may|might) also like"
-    r"|related(?: (?:articles?|stories|story|topics?|content|links?))?|don['’]t miss|what to read next|also read)"
+    r"(?:more on this(?: story)?|more from .{1,60}|more stories.{0,40}|recommended|most read"
+    r"|you (?:may|might) also like|related(?: (?:articles?|stories|story|topics?|content|links?))?|don['’]t miss"
+    r"|what to read next|also read)"
     r"(?:\W*|\s?: .*)",
     r"(?:watch|listen|listen now|video|in pictures|gallery|podcast)\s?: .*",
     r"click here (?:to|for)\b.*",
@@ -35,21 +35,24 @@ _MARKS = (
     r"\b(?:newsletters?|e-?mails?|inbox|alerts?|briefings?|updates?|channel|podcast|digest|push-nachrichten)\b.{0,80}",
     r"(?:sign up|subscribe|log in|register)(?: (?:now|here|today|for free))?\W*",
     r"(?:follow|like|join|find) us\b.{0,60}"
-    r"\b(?:facebook|twitter|x|instagram|tiktok|youtube|whatsapp|linkedin|telegram|threads|bluesky|google news)\b.{0,80}",
+    r"\b(?:facebook|twitter|x|instagram|tiktok|youtube|whatsapp|linkedin|telegram|threads|bluesky)\b.{0,80}",
     r"(?:download|get) (?:the|our)\b.{0,40}\bapp\b.{0,80}",
     r"(?:do you have|have|got) a (?:news )?(?:story|tip)\b.{0,40}\?.*",
 )
 _MARK = re.compile("|".join(f"(?:{mark})" for mark in _MARKS))
 
-_BUTTONS = frozenset(
+_BUTTON_WORDS = (
     "share tweet pin email e-mail mail print save bookmark facebook twitter x linkedin whatsapp telegram reddit threads"
-    " bluesky messenger pinterest copy comment comments flipboard teilen drucken".split()
+    " bluesky messenger pinterest copy comment comments flipboard teilen drucken"
 )
-_BESIDE_BUTTONS = frozenset("this on via by to the a article story page post link url with friend friends".split())
+_BUTTONS = frozenset(_BUTTON_WORDS.split())
+_WORDS_BESIDE = "this on via by to the a article story page post link url with friend friends"
+_BESIDE_BUTTONS = frozenset(_WORDS_BESIDE.split())
 _PICTURE = r"(?i:pictures?|photos?|photographs?|images?|fotos?|bild(?:er)?|illustration|graphic)"
 _PHOTO_AGENCY = (
-    r"(?:PA Wire|PA Images|PA Media|Press Association Images|AP Photo|(?:AFP via )?Getty(?: Images)?|Alamy(?: Stock Photo)?"
-    r"|Shutterstock|iStock(?:photo)?|Unsplash|EPA-EFE|Rex Features|imago(?: images)?|picture alliance)"
+    r"(?:PA Wire|PA Images|PA Media|Press Association Images|AP Photo|(?:AFP via )?Getty(?: Images)?"
+    r"|Alamy(?: Stock Photo)?|Shutterstock|iStock(?:photo)?|Unsplash|EPA-EFE|Rex Features|imago(?: images)?"
+    r"|picture alliance)"
 )
 _AGENCY = r"(?:Reuters|REUTERS|AP|AFP|DPA|dpa|EPA|PA|ANSA|EFE|TASS|APA|Xinhua)"
 _NAME = r"[A-Z][\w.'’-]{0,30} [A-Z][\w.'’-]{0,30}"

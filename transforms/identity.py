@@ -8,7 +8,7 @@ from xxhash import xxh3_128_hexdigest
 VERSION = 1
 """Of the rules below. It goes into every hash: raise it when a rule changes, or old and new ids will be confused."""
 
-_FOLDED = str.maketrans(dict.fromkeys("‘’‚‛`´ʼ′＇", "'") | dict.fromkeys("“”„‟″«»", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
+_FOLDED = str.maketrans({**dict.fromkeys("‘’‚‛`´ʼ′＇", "'"), **dict.fromkeys("‐‑‒–—―−", "-")})
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
 
@@ -33,15 +33,11 @@ def identity(
     `publisher` is the feed, or the source as the record names it: ids are unique only to one publisher. A URL that
     is only a site's front page says nothing.
     """
-    if canonical_url and canonical_url.count("/") > 2 and not canonical_url.endswith("://" + _host(canonical_url) + "/"):
+    if canonical_url and canonical_url.split("/", 3)[3:] not in ([], [""]):
         return canonical_url
     if id:
         return f"id:{publisher or ''}#{id}"
     return f"input:{input}#{position}"
-
-
-def _host(url: str) -> str:
-    return url.split("/", 3)[2]
 
 
 def article_id(identity: str, content_hash: str) -> str:

@@ -18,7 +18,9 @@ SHORTEST_STANDFIRST = 4
 _NO_KEY = re.compile(r"[\W_]+")
 _NAME = r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|da|van|von|der|al|bin|le|la))?(?: [^\W\d_a-zß-öø-ÿ][\w.'’-]*){1,3}"
 _AND = r"(?:, | and | & | und | et | y )"
-_BYLINE = re.compile(rf"(?:By|BY|Words by|Von|Par|Por)\s?:? ({_NAME}(?:{_AND}{_NAME}){{0,4}})(?:(?:, | \| | in )[^.!?]{{1,60}})?")
+_BYLINE = re.compile(
+    rf"(?:By|BY|Words by|Von|Par|Por)\s?:? ({_NAME}(?:{_AND}{_NAME}){{0,4}})(?:(?:, | in )[^.!?]{{1,60}})?"
+)
 _LONGEST_LINE = 120
 _HINT = re.compile(r"\d{4}|^(?:By|BY|Words by|Von|Par|Por)\b")
 _BAR = re.compile(r" [|·•] ")

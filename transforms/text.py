@@ -1,6 +1,7 @@
 """Cleaning: one form for characters, lines and paragraphs. What is stored is clean; offsets of names refer to it."""
 
 import html
+import html.entities
 import re
 import unicodedata
 from collections import Counter
@@ -22,7 +23,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202c\u2066-\u2069]")
 # Joiners spell words in Arabic and Indic scripts and build emoji: after those they stay, elsewhere they are litter.
-_JOINER = re.compile("(?<![\u0600-\u109f\u1780-\u18af\u2190-\u2bff\ufb50-\ufefc\ufe0f\U00011000-\U0001ffff])[\u200c\u200d]")
+_JOINED = "\u0600-\u109f\u1780-\u18af\u2190-\u2bff\ufb50-\ufefc\ufe0f\U00011000-\U0001ffff"
+_JOINER = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]")
 # Tags spell the flags of England, Scotland and Wales; elsewhere they are text that nobody sees.
 _TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007f]+)|[\U000e0000-\U000e007f]")
 _HAS_RARE = re.compile("[\u061c\u200c-\u200f\u202a-\u202c\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
@@ -141,10 +143,11 @@ def _break(before: str, after: str, width: int, after_indented: bool) -> Break:
 
 def _joined(lines: Sequence[str], breaks: Sequence[Break]) -> list[str]:
     """The paragraphs of a block of wrapped lines. A word that is split at a hyphen keeps it: it may belong there."""
-    joined = [lines[0].strip()]
+    parts = [lines[0].strip()]
     for kind, line in zip(breaks, lines[1:], strict=True):
         if kind in (Break.INDENTED, Break.SENTENCE):
-            joined.append(line.strip())
-        else:
-            joined[-1] += ("" if _SPLIT_WORD.search(joined[-1], len(joined[-1]) - 2) else " ") + line.strip()
-    return joined
+            parts.append("\n")
+        elif not _SPLIT_WORD.search(parts[-1], len(parts[-1]) - 2):
+            parts.append(" ")
+        parts.append(line.strip())
+    return "".join(parts).split("\n")

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from schemas.records import Article, Score
 from transforms.urls import path_segments
 
+TAXONOMY = "IPTC Media Topics 1"
+"""The set of topics that rows were filed under, and the version of our table; it stands in `runs`."""
 TABLE = Path(__file__).parent / "data" / "topics.yaml"
 _NO_WORD = re.compile(r"[\W_]+")
 _PARTS = re.compile(r"\s*(?:[/>|,;:»·&+]|\s-\s|\b(?:and|und|et|y|e|en)\b)\s*")
@@ -66,7 +68,7 @@ def one_topic(labels: Iterable[str]) -> str | None:
 
 @lru_cache(4096)
 def named_topics(label: str) -> frozenset[str]:
-    """The topics that a publisher's label names, as a whole (`Science and technology`) or by its parts (`News > Sport`)."""
+    """The topics that a label names, as a whole (`Science and technology`) or by its parts (`News > Sport`)."""
     slugs = topics().slugs
     if slug := slugs.get(_folded(label)):
         return frozenset([slug])

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 LONGEST = 4_096
 """Characters of an address; longer ones are none."""
 _TRACKER_FAMILIES = ("utm_", "mtm_", "pk_", "hsa_", "at_", "wt_", "wt.", "fb_", "ns_", "vero_", "guce_referrer", "_hs")
-_TRACKERS = frozenset(
+_TRACKER_NAMES = (
     "fbclid gclid dclid msclkid yclid twclid ttclid wbraid gbraid gclsrc li_fat_id igshid igsh _ga _gl mc_cid mc_eid"
     " mkt_tok cmp cmpid icid ocid ito smid smtyp smprod ncid sr_share share_id xtor wprov mbid spm taid soc_src soc_trk"
-    " intcmp int_campaign int_medium int_source traffic_source campaign_id instance_id segment_id regi_id ref_src refsrc"
-    " ref_url __source __twitter_impression guccounter echobox feedtype feedname partner_code utm".split()
+    " intcmp int_campaign int_medium int_source traffic_source campaign_id instance_id segment_id regi_id ref_src"
+    " refsrc ref_url __source __twitter_impression guccounter echobox feedtype feedname partner_code utm"
 )
+_TRACKERS = frozenset(_TRACKER_NAMES.split())
 """Keys, in lower case, that only tell where a reader came from."""
-_AMBIGUOUS = frozenset("ref source src cid amp from via s share origin output outputtype partner".split())
+_AMBIGUOUS_NAMES = "ref source src cid amp from via s share origin output outputtype partner"
+_AMBIGUOUS = frozenset(_AMBIGUOUS_NAMES.split())
 """Keys that are trackers on most sites, and on some the only name of the article."""
 _LABEL = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST = re.compile(rf"(?:(?:{_LABEL}\.)*{_LABEL}|\[[0-9a-f:.]+\])(?::\d+)?")

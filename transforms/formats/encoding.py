@@ -15,7 +15,7 @@ BOMS = (
 SAMPLE = 65_536
 """Bytes that the detector sees, from a little before the first that is not UTF-8."""
 _WESTERN = re.compile("[\x00-\x7f\xa0-\xae\xb0-\xb2\xb4-\xb8\xba-\xcf\xd1-\xdc\xdf-\xef\xf1-\xfc€‚„…‰‹Œ‘’“”•–—™›œ]*")
-"""What Western European text in windows-1252 holds: not š, ž, ý, ¹ or ³, which stand where Central Europe's letters do."""
+"""Western European text in windows-1252. Not š, ž, ý, ¹ or ³: they stand where Central Europe has common letters."""
 _NOT_ASCII = bytes(range(128, 256))
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 TEXTS: dict[str, tuple[str, ...]] = {
     "title": ("title", "headline", "heading", "header", "name"),
-    "summary": ("summary", "description", "standfirst", "abstract", "excerpt", "subtitle", "subheadline", "dek", "lead"),
+    "summary": (
+        *("summary", "description", "standfirst", "abstract", "excerpt", "subtitle", "subheadline", "dek", "lead"),
+        *("teaser", "snippet", "intro"),
+    ),
     "text": (
         *("maintext", "text", "body", "content", "article", "articletext", "articlebody", "bodytext", "contenttext"),
         *("fulltext", "plaintext", "cleantext", "story", "articlecontent", "bodyplain"),
@@ -18,7 +21,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "canonical_url": ("canonicalurl", "canonical", "canonicallink"),
     "published": (
         *("published", "publishedat", "datepublished", "publisheddate", "publicationdate", "publishdate", "pubdate"),
-        *("publishedon", "publishtime", "publishedtime", "pubtime", "published_parsed", "date", "datetime"),
+        *("publishedon", "publishtime", "publishedtime", "pubtime", "date", "datetime"),
         *("firstpublished", "webpublicationdate", "timestamp", "created", "createdat", "datecreated", "time"),
     ),
     "updated": (
@@ -40,13 +43,14 @@ LISTS: dict[str, tuple[str, ...]] = {
 """The usual keys of each field, folded by `_folded`, the surest first."""
 MAPPABLE = frozenset(TEXTS) | frozenset(LISTS)
 """The fields of Record that a column mapping may name."""
-INNER = ("name", "text", "value", "rendered", "content", "title", "url", "href", "src", "label", "$date", "$oid", "@value")
+INNER = "name text value rendered content title url href src label $date $oid @value"
 """Where an object keeps its text, the surest first: people, JSON-LD, WordPress, MongoDB exports."""
 DEEPEST = 4
 """Levels of lists and objects within a field in which text is looked for."""
 LONGEST_LIST = 1_000
 """Authors or categories that are kept."""
 _RANK = {key: (field, rank) for field, keys in (TEXTS | LISTS).items() for rank, key in enumerate(keys)}
+_INNER = INNER.split()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -59,9 +63,8 @@ def fields_of(row: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, A
 
     Raises NoText where there is neither a title nor a text.
     """
-    found = {field: value for field, (_, value) in _usual(row).items() if field not in mapping}
-    found |= {field: _read(field, _follow(row, path)) for field, path in mapping.items()}
-    fields = {field: value for field, value in found.items() if value}
+    fields: dict[str, Any] = {field: value for field, (_, value) in _usual(row).items() if field not in mapping}
+    fields |= {field: value for field, path in mapping.items() if (value := _read(field, _follow(row, path)))}
     if "title" not in fields and "text" not in fields:
         raise NoText(_where_is_the_text(row))
     return fields
@@ -102,7 +105,7 @@ def _follow(row: Mapping[str, Any], path: str) -> object:
 
 
 def text_in(value: object, between: str, deepest: int = DEEPEST) -> str | None:
-    """The text of whatever stands there: numbers written out, lists joined, objects by their name or text; else None."""
+    """The text of whatever stands there: numbers written out, lists joined, objects by name or text; else None."""
     match value:
         case str():
             return value if value.strip() else None
@@ -113,7 +116,7 @@ def text_in(value: object, between: str, deepest: int = DEEPEST) -> str | None:
         case list() if deepest:
             return between.join(filter(None, (text_in(item, between, deepest - 1) for item in value))) or None
         case dict() if deepest:
-            return next(filter(None, (text_in(value.get(key), between, deepest - 1) for key in INNER)), None)
+            return next(filter(None, (text_in(value.get(key), between, deepest - 1) for key in _INNER)), None)
     return None
 
 

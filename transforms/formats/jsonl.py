@@ -16,7 +16,7 @@ CUT_RECORDS = 256
 CUT_BYTES = 1_000_000
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".ldjson")
 _BOM = BOMS[0][0]
-_TOO_LONG = Problem("RecordTooLong", f"The line is longer than {MAX_RECORD:,} bytes; split it, or leave out what is no text.")
+_TOO_LONG = Problem("RecordTooLong", f"The line is longer than {MAX_RECORD:,} bytes; leave out what is no text.")
 
 
 class Unusable(Exception):
@@ -66,7 +66,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def cut(stream: Stream, most: int = CUT_RECORDS) -> Iterator[Cut]:
-    """Whole lines: `most` records, or as many as fit into 1 MB; a longer record alone; one over MAX_RECORD with a Problem.
+    """Whole lines: `most` records, or as many as fit into 1 MB; a longer one alone; one over MAX_RECORD with a Problem.
 
     Blank lines are no records; they belong to the cut before them (at the start: to the first). A run of blanks
     longer than MAX_RECORD is a cut without records. An error of the stream is raised after the whole lines before it.
@@ -156,11 +156,11 @@ def _load(line: bytes) -> tuple[object, list[str]]:
 
 
 def _load_leniently(line: bytes) -> tuple[object, list[str]]:
-    """As `_load`, for what msgspec refuses and others write: other encodings, NaN, control characters, lone surrogates."""
+    """As `_load`, for what msgspec refuses and others write: encodings, NaN, control characters, lone surrogates."""
     try:
         text, note = decode(line)
     except UnicodeDecodeError as error:
-        raise Unusable("WrongEncoding", f"The line is not UTF-8, nor any other encoding that fits ({error}).") from error
+        raise Unusable("WrongEncoding", f"The line is not UTF-8, nor of another encoding ({error}).") from error
     try:
         value = json.loads(text, strict=False)
         mended = without_surrogates(value)

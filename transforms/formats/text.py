@@ -7,9 +7,11 @@ from schemas.records import Piece, Problem
 from transforms.formats.base import HEAD, MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
 from transforms.formats.encoding import BOMS, decode
 
-_OTHERS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".css", ".js", ".py", ".sql", ".ini", ".toml")
+_OTHERS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".css", ".js", ".py", ".sql", ".toml")
 """Endings of what is text, but no article."""
-_TOO_LONG = Problem("RecordTooLong", f"The text is longer than {MAX_RECORD:,} bytes; split it into one file an article.")
+_TOO_LONG = Problem(
+    "RecordTooLong", f"The text is longer than {MAX_RECORD:,} bytes; split it, a file for each article."
+)
 _CONTROLS = bytes({*range(32), 127} - {8, 9, 10, 11, 12, 13, 27})
 _BLOCK = 1 << 20
 _JSON = re.compile(r'\s*(?:[{\[]\s*$|[{\[]\s*[{"])')
@@ -59,9 +61,7 @@ def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record
         text, note = decode(data)
     except UnicodeDecodeError as error:
         problem = Problem("WrongEncoding", f"The text is not UTF-8, nor any other encoding that fits ({error}).")
-        yield Failure(
-            position=piece.first, offset=piece.offset, length=len(data), raw=data[:MAX_RAW], problem=problem
-        )
+        yield Failure(position=piece.first, offset=piece.offset, length=len(data), raw=data[:MAX_RAW], problem=problem)
         return
     problems = [note] if note else []
     yield Record(position=piece.first, offset=piece.offset, length=len(data), text=text, problems=problems)

