@@ -195,24 +195,35 @@ def status(config: str | None, output: str | None, changes: tuple[str, ...], as_
     _print_json(found) if as_json else click.echo(status_text(found))
 
 
+def _config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
+    """The configuration, which may be left out, and the argument after it."""
+    if config is None:
+        raise UsageError(f"What is asked? Give {what}.")
+    return (None, config) if value is None else (config, value)
+
+
 @main.command()
-@click.argument("sql")
 @_configured
-def query(sql: str, config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+@click.argument("sql", required=False, metavar="SQL")
+def query(config: str | None, sql: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Ask the tables in SQL (DuckDB). Only batches that are complete are seen."""
     from pipeline.query import connect, rows_as_text
 
+    config, sql = _config_and("a question in SQL", config, sql)
     with connect(_warehouse(_load(config, output, changes))) as connection:
         click.echo(rows_as_text(connection, sql, as_json))
 
 
 @main.command()
-@click.argument("article")
 @_configured
-def explain(article: str, config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
+@click.argument("article", required=False, metavar="ARTICLE")
+def explain(
+    config: str | None, article: str | None, output: str | None, changes: tuple[str, ...], as_json: bool
+) -> None:
     """Why an article is where it is: by its id, its address or a dead letter's id."""
     from pipeline.explain import explain_article, explanation_text
 
+    config, article = _config_and("an article's id or address, or a dead letter's id", config, article)
     found = explain_article(_warehouse(_load(config, output, changes)), article)
     _print_json(found) if as_json else click.echo(explanation_text(found))
 

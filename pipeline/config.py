@@ -1,4 +1,4 @@
-"""The configuration: one YAML file, validated. What to do; where to run is Beam's own options, and they pass through."""
+"""The configuration: one YAML file, validated. What to do; where to run is Beam's own options, passed through."""
 
 import difflib
 import os

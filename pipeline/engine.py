@@ -40,7 +40,7 @@ def check_options(options: Sequence[str]) -> None:
     given = " ".join(options)
     if "multi_threading" in given:
         raise UsageError(
-            "direct_running_mode=multi_threading silently loses elements (three runs of three, Beam 2.77): leave it out. "
+            "direct_running_mode=multi_threading silently loses elements (Beam 2.77, three runs of three): leave it out; "
             "newsbeam uses one worker process per core."
         )
     if "direct_running_mode" in given or "direct_num_workers" in given:
@@ -158,9 +158,11 @@ class Engine:
                         self._reason = value
                         self._failed.set()
                     case "died":
+                        memory = (
+                            " Was there not enough memory? Then lower batch.bytes or workers." if value == "-9" else ""
+                        )
                         self._reason = (
-                            f"A worker process ended by itself ({value})"
-                            f"{': was there not enough memory? Lower batch.bytes or workers' if value == '-9' else ''}. "
+                            f"A worker process ended by itself ({value}).{memory} "
                             "What was committed is safe; run the same command again to go on."
                         )
                         self._failed.set()

@@ -11,8 +11,8 @@ from typing import Any
 
 import apache_beam as beam
 
-import schemas.coder  # noqa: F401  registers how chunks move between steps
 from pipeline.steps import Batch, Steps
+from schemas.coder import pack, unpack
 from schemas.records import Chunk
 
 
@@ -21,10 +21,10 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
     return (
         ticks
         | "plan" >> beam.FlatMap(steps.plan).with_output_types(Chunk)
-        | "share out to read" >> beam.Reshuffle()
+        | "share out to read" >> SharedOut()
         | "read" >> beam.Map(steps.read).with_output_types(Chunk)
         | "recognise copies" >> Together(steps.recognise_copies).with_output_types(Chunk)
-        | "share out to name" >> beam.Reshuffle()
+        | "share out to name" >> SharedOut()
         | "find names" >> beam.Map(steps.find_names).with_output_types(Chunk)
         | "find topics" >> beam.Map(steps.find_topics).with_output_types(Chunk)
         | "write" >> Together(steps.write)
@@ -32,7 +32,19 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
     )
 
 
-class Together(beam.PTransform):  # type: ignore[misc]
+class SharedOut(beam.PTransform):
+    """Deals the chunks out to all workers."""
+
+    def expand(self, chunks: "beam.PCollection[Chunk]") -> "beam.PCollection[Chunk]":
+        return (
+            chunks
+            | "pack" >> beam.Map(pack).with_output_types(bytes)
+            | "deal" >> beam.Reshuffle()
+            | "unpack" >> beam.Map(unpack).with_output_types(Chunk)
+        )
+
+
+class Together(beam.PTransform):
     """Calls a function with all chunks of the batch, in one place."""
 
     def __init__(self, function: Callable[[Iterable[Chunk]], Iterable[Any]]) -> None:
@@ -42,7 +54,7 @@ class Together(beam.PTransform):  # type: ignore[misc]
     def expand(self, chunks: "beam.PCollection[Chunk]") -> "beam.PCollection[Any]":
         return (
             chunks
-            | "to one place" >> beam.Map(lambda chunk: (0, chunk)).with_output_types(tuple[int, Chunk])
+            | "pack" >> beam.Map(lambda chunk: (0, pack(chunk))).with_output_types(tuple[int, bytes])
             | "gather" >> beam.GroupByKey()
-            | "all" >> beam.FlatMap(lambda keyed: self.function(keyed[1]))
+            | "unpack" >> beam.FlatMap(lambda keyed: self.function(map(unpack, keyed[1])))
         )

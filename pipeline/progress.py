@@ -8,7 +8,7 @@ _pipe: int | None = None
 
 def connect(pipe: int | None) -> None:
     """Tell through this file descriptor from now on; children that are forked do so too."""
-    global _pipe  # noqa: PLW0603 - a worker process has one driver
+    global _pipe
     _pipe = pipe
 
 

@@ -140,14 +140,13 @@ def _has_files(store: Store, table: str) -> bool:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """DuckDB's errors as ours: a wrong question is a UsageError with DuckDB's own sentence."""
+    """DuckDB's errors as ours: a wrong question is a UsageError with DuckDB's own sentence, the rest a WorldError."""
     try:
         yield
-    except (duckdb.OperationalError, duckdb.InternalError) as error:
-        raise WorldError(
-            f"{_sentence(error)}\nIf a file of the warehouse is damaged, `newsbeam verify` says so."
-        ) from error
     except duckdb.Error as error:
+        if isinstance(error, duckdb.OperationalError | duckdb.InternalError) or ".parquet" in str(error):
+            cure = "If a file of the warehouse is damaged or missing, `newsbeam verify` says what to do."
+            raise WorldError(f"{_sentence(error)}\n{cure}") from error
         raise UsageError(_sentence(error)) from error
 
 

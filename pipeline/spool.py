@@ -29,7 +29,7 @@ class Spool:
         """Lay bytes in the file; gives where they stand."""
         if self._file is None:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._file = open(self.path, "wb")
+            self._file = open(self.path, "wb")  # noqa: SIM115 - open until the batch is planned
         at = self._file.tell()
         self._file.write(data)
         return at

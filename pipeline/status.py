@@ -272,7 +272,9 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Warehouse", f"{visible(status.warehouse)} (format {status.format})"
     yield "Batches", f"{status.batches:,} complete; the log is at {status.position:,}"
     for number in status.unfinished:
-        yield "", f"{number:,} is committed but not yet in the tables: the next `newsbeam run` finishes it"
+        at_work = status.held_by and status.held_by.alive
+        cure = "it is on its way" if at_work else "the next `newsbeam run` finishes it"
+        yield "", f"{number:,} is committed but not yet in the tables: {cure}"
     yield "Records", f"{status.outcomes['read']:,} read" + (", as" if status.batches else "")
     if status.batches:
         yield from _outcome_lines(status)

@@ -61,7 +61,7 @@ class Steps:
         return _timed("read", chunk, lambda: read_chunk(chunk, root, self.config.columns, self.batch.now))
 
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """The whole batch at once, in a fixed order: every article gets its outcome, as the log says before the batch."""
+        """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""
         started = time.perf_counter()
         chunks = sorted(chunks, key=lambda chunk: chunk.number)
         store = store_at(self.config.output)

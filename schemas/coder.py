@@ -10,14 +10,24 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Chunk)
 
 
-class ChunkCoder(Coder):  # type: ignore[misc]
+def pack(chunk: Chunk) -> bytes:
+    """A chunk as bytes. Where chunks are shuffled they go packed: a runner would unpack and pack them on its way."""
+    return _encoder.encode(chunk)
+
+
+def unpack(data: bytes) -> Chunk:
+    """The chunk again."""
+    return _decoder.decode(data)
+
+
+class ChunkCoder(Coder):
     """Encodes a chunk alike wherever it is encoded, so that it may also be a key."""
 
     def encode(self, value: Chunk) -> bytes:
-        return _encoder.encode(value)
+        return pack(value)
 
     def decode(self, encoded: bytes) -> Chunk:
-        return _decoder.decode(encoded)
+        return unpack(encoded)
 
     def is_deterministic(self) -> bool:
         return True

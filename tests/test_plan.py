@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_every_byte_once_and_resumed_alike(kind: str, most: int, tmp_path: Path)
     assert contents(whole) == b"".join(ROWS)
     assert sum(piece.records for piece in pieces) == 3000
     assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
-    assert all(before.end == piece.first for before, piece in zip(pieces, pieces[1:], strict=False))
+    assert all(before.end == piece.first for before, piece in pairwise(pieces))
     assert all(sum(piece.length for piece in chunk.pieces) <= 1_000_000 for batch in whole for chunk in batch)
     for done in range(1, len(whole)):
         committed = [piece for batch in whole[:done] for chunk in batch for piece in chunk.pieces]

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from pipeline import log
 from pipeline.checks_log import read_log
@@ -19,7 +20,7 @@ from pipeline.log import STAGING
 from pipeline.verify import Findings, verify_warehouse
 from pipeline.warehouse import open_warehouse
 from tests.warehouses import BATCHES, FIRST, add, article, build, snapshot_of, staged
-from transforms.files import store_at
+from transforms.files import LocalStore, store_at
 from transforms.identity import article_id, content_hash
 
 Damage = Callable[[Path], object]
@@ -478,3 +479,47 @@ def test_batches_that_come_while_it_reads_are_no_findings(
 
     monkeypatch.setattr("pipeline.verify.read_log", then_one_more)
     assert verify_warehouse(str(root)).problems == []
+
+
+class Cut(BaseException):
+    """The process is gone."""
+
+
+def cut_off_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the process before it changes the disk for the step-th time."""
+    left = [step]
+
+    def watched(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Cut
+            return method(*args, **named)
+
+        return call
+
+    for owner, name in [(LocalStore, name) for name in ("create", "write", "move", "remove")]:
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", watched(DeltaTable.create_write_transaction))
+
+
+def test_a_commit_and_a_fold_cut_off_anywhere_leave_nothing_but_an_unfinished_batch(
+    folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.warehouse.fold_due", lambda history: True)
+    step, done = 0, False
+    while not done:
+        root = Path(shutil.copytree(folded, tmp_path / str(step)))
+        warehouse = open_warehouse(str(root))
+        batch = staged(warehouse, [article("https://late.example/1", "Late", "It came late.", "2026-02-01T05:00")])
+        with monkeypatch.context() as patch:
+            cut_off_at(step, patch)
+            try:
+                done = warehouse.commit(batch)
+            except Cut:
+                step += 1
+        told = [finding.what for finding in verify_warehouse(str(root)).problems]
+        assert told in ([], ["Batch 4 is committed but not yet in the tables: whoever wrote it was cut off."])
+        open_warehouse(str(root))
+        assert verify_warehouse(str(root)).problems == []
+    assert step > 10

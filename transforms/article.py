@@ -14,7 +14,7 @@ from transforms.formats.base import MAX_RAW, Failure, Format, Record
 from transforms.furniture import without_furniture
 from transforms.identity import article_id, content_hash, identity, letter_id
 from transforms.language import detect_all, language_code
-from transforms.pages import Opening, key, read_headline, read_opening, without_title
+from transforms.pages import Opening, is_role, key, read_headline, read_opening, without_title
 from transforms.text import one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
 
@@ -161,7 +161,9 @@ def _names(authors: Iterable[str]) -> list[str]:
         for part in _BETWEEN_NAMES.split(_BY.sub("", one_line(author[:5_000]), 1)):
             several = part.split(", ")
             names += several if all(map(_TWO_NAMES.fullmatch, several)) else [part]
-    return list(dict.fromkeys(name for name in names if 1 < len(name) <= _LONGEST_LABEL))[:MOST_NAMES]
+    return list(dict.fromkeys(name for name in names if 1 < len(name) <= _LONGEST_LABEL and not is_role(name)))[
+        :MOST_NAMES
+    ]
 
 
 def _labels(labels: list[str]) -> list[str]:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 TIE = 1e-4
 """Scores nearer than this are left to spaCy; rounding moved scores by 2e-5 at most (276,000 tokens)."""
 
-TYPES = 50_000
+MAX_TYPES = 50_000
 """Distinct tokens that are remembered, at 3.8 kB each for vectors of width 96."""
 
-PIECES = 300_000
+MAX_PIECES = 300_000
 """Pieces that are remembered, at about 200 bytes each."""
 
 CHARACTERS = 2_000_000
@@ -58,7 +58,7 @@ class Span(NamedTuple):
 def misfit(nlp: Language) -> str | None:
     """Why this pipeline's `ner` can't be decoded here, in a few words, or None if it can."""
     return (
-        _misfit_pipeline(nlp.pipe_factories)
+        _misfit_pipeline({name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names})
         or _misfit_parser(nlp.get_pipe("ner"))
         or pieces.misfit(nlp.tokenizer)
         or encoder.misfit(_tok2vec(nlp), nlp.vocab.vectors)
@@ -116,26 +116,27 @@ class FastNer:
     """Finds the entities that `nlp.get_pipe("ner")(nlp.tokenizer(text)).ents` has.
 
     The one difference: more than 1,000 characters without white space are one token. Raises ValueError with the reason
-    where the pipeline doesn't fit. Remembers `types` and `pieces`, then starts afresh. Not for several threads at once.
+    where the pipeline doesn't fit. Memory is bounded: caches start afresh when full. Not for several threads at once.
     """
 
-    def __init__(self, nlp: Language, *, types: int = TYPES, pieces: int = PIECES) -> None:
+    def __init__(self, nlp: Language, *, max_types: int = MAX_TYPES, max_pieces: int = MAX_PIECES) -> None:
         reason = misfit(nlp)
         if reason:
             raise ValueError(reason)
         self._nlp = nlp
-        self._limits = types, pieces
+        self._max_types, self._max_pieces = max_types, max_pieces
+        self._embed = _tok2vec(nlp).get_ref("embed")
+        wanted = encoder.attributes(self._embed, nlp.vocab.vectors)
+        self._getters = pieces.attribute_getters(nlp.vocab, wanted)
         self._layers, lacking = encoder.read_layers(_tok2vec(nlp).get_ref("encode"))
         self._encoder = Encoder(self._layers)
         self._parser = _Parser(nlp.get_pipe("ner"), lacking)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        embed = _tok2vec(self._nlp).get_ref("embed")
-        wanted = encoder.attributes(embed, self._nlp.vocab.vectors)
-        tokenizer = pieces.own_tokenizer(self._nlp.tokenizer, wanted)
-        self._types = Types(embed, self._layers[0], tokenizer.vocab, self._limits[0])
-        self._pieces = Pieces(tokenizer, self._types.number, self._limits[1])
+        tokenizer = pieces.own_tokenizer(self._nlp.tokenizer, self._getters)
+        self._types = Types(self._embed, self._layers[0], tokenizer.vocab, self._max_types)
+        self._pieces = Pieces(tokenizer, self._types.number, self._max_pieces)
 
     def ents(self, texts: Sequence[str], batch: int = 64) -> list[list[Span]]:
         """The entities of each text, in order; `batch` texts are computed together, 32 to 128 being fastest.
@@ -172,7 +173,7 @@ class FastNer:
 
     def _near_tie(self, text: str, ents: list[Span]) -> list[Span]:
         """spaCy's own entities, but for a text that its tokenizer could take too long for."""
-        if any(map(pieces.is_overlong, pieces.PIECES(text))):
+        if any(map(pieces.is_overlong, pieces.cut(text))):
             return ents
         vocab = self._nlp.vocab
         with nullcontext() if vocab.in_memory_zone else vocab.memory_zone():  # zones must not be nested

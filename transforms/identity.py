@@ -36,7 +36,7 @@ def identity(
     if canonical_url and canonical_url.split("/", 3)[3:] not in ([], [""]):
         return canonical_url
     if id:
-        return f"id:{publisher or ''}#{id}"
+        return f"id:{publisher}#{id}" if publisher else f"id:{id}"
     return f"input:{input}#{position}"
 
 

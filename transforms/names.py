@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from schemas.errors import WorldError
 from schemas.records import Article, Entity
-from transforms.name_rules import Span, name_key, trimmed
+from transforms.decoder import FastNer, Span, misfit
+from transforms.name_rules import name_key, trimmed
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -45,8 +46,6 @@ def namer(model: str) -> Namer:
     Raises WorldError if there is no such model.
     """
     import spacy
-
-    from transforms.decoder import FastNer, misfit
 
     try:
         nlp = spacy.load(model, exclude=_OTHERS)

@@ -21,6 +21,10 @@ _AND = r"(?:, | and | & | und | et | y )"
 _BYLINE = re.compile(
     rf"(?:By|BY|Words by|Von|Par|Por)\s?:? ({_NAME}(?:{_AND}{_NAME}){{0,4}})(?:(?:, | in )[^.!?]{{1,60}})?"
 )
+_ROLE = re.compile(
+    r"\b(?:correspondents?|editors?|reporters?|journalist|writer|columnist|staff|bureau|redakteur(?:in)?|korrespondent(?:in)?)\b",
+    re.IGNORECASE,
+)
 _LONGEST_LINE = 120
 _HINT = re.compile(r"\d{4}|^(?:By|BY|Words by|Von|Par|Por)\b")
 _BAR = re.compile(r" [|·•] ")
@@ -92,7 +96,12 @@ def _read_line(line: str, now: datetime, above: Sequence[str]) -> list[list[str]
 def byline(line: str) -> list[str]:
     """The names in a line such as `By Ada Lind and Bo Ek, Science Correspondent`; none if it is no byline."""
     found = _BYLINE.fullmatch(line[:_LONGEST_LINE])
-    return re.split(_AND, found[1]) if found else []
+    return [name for name in re.split(_AND, found[1]) if not is_role(name)] if found else []
+
+
+def is_role(name: str) -> bool:
+    """Whether it is what somebody does, and not who: `Health Correspondent`."""
+    return _ROLE.search(name) is not None
 
 
 def read_headline(paragraphs: Sequence[str]) -> Headline:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from spacy.lexeme import Lexeme
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 AnyType = TypeVar("AnyType", bound=np.generic)
 Ints = npt.NDArray[np.int64]
 
-PIECES = re.compile(r"\S+ ?|\s+").findall
-"""A run of anything but white space with the one blank that it swallows, or a run of white space.
+cut = re.compile(r"\S+ ?|\s+").findall
+"""The pieces of a text: a run of anything but white space with the one blank that it swallows, or a run of white space.
 
 `\\s`, `str.isspace` and spaCy's own test are the same predicate of CPython."""
 
@@ -71,8 +70,8 @@ def misfit(tokenizer: Any) -> str | None:
     return f"tokenizer rule {inside[0]!r} spans white space" if inside else None
 
 
-def own_tokenizer(tokenizer: Tokenizer, attributes: Iterable[int]) -> Tokenizer:
-    """A copy on a vocab of its own, whose words have only the given attributes (spaCy's numbers of them), and IS_SPACE.
+def own_tokenizer(tokenizer: Tokenizer, getters: dict[int, Callable[[str], Any]]) -> Tokenizer:
+    """A copy on a vocab of its own, whose words have only the attributes that `attribute_getters` were asked for.
 
     A vocab never gives back the room of a word: 700 bytes for each new one, and 35 even in a `memory_zone`, whose
     deleted keys stay in the hash tables (measured, spaCy 3.8). A vocab of our own can be thrown away. Most of a word's
@@ -81,8 +80,7 @@ def own_tokenizer(tokenizer: Tokenizer, attributes: Iterable[int]) -> Tokenizer:
     import spacy
 
     theirs = tokenizer.vocab
-    getters = {attribute: _getter(theirs, attribute) for attribute in attributes}
-    vocab = spacy.vocab.Vocab(lex_attr_getters={**getters, spacy.attrs.IS_SPACE: str.isspace})
+    vocab = spacy.vocab.Vocab(lex_attr_getters=getters)
     vocab.vectors = _BorrowedVectors(theirs.vectors)
     rules = {
         text: [{attribute: theirs.strings.as_string(value) for attribute, value in token.items()} for token in tokens]
@@ -105,18 +103,23 @@ def _tokenizer_like(tokenizer: Tokenizer, vocab: Vocab, rules: dict[str, Any]) -
     )
 
 
+def attribute_getters(vocab: Any, attributes: Iterable[int]) -> dict[int, Callable[[str], Any]]:
+    """How a word gets each attribute (spaCy's numbers; those that are strings), and IS_SPACE, in this vocab."""
+    import spacy
+
+    space = {spacy.attrs.IS_SPACE: vocab.lex_attr_getters[spacy.attrs.IS_SPACE]}
+    return space | {attribute: _getter(vocab, attribute) for attribute in attributes}
+
+
 def _getter(vocab: Any, attribute: int) -> Callable[[str], Any]:
     """What a word's attribute is: as the vocab already has it, which may have been set by hand, else as it makes it."""
     import spacy
 
     usual: Callable[[str], Any] = vocab.lex_attr_getters[attribute]
     name = f"{spacy.attrs.NAMES[attribute].lower()}_"
-
-    def value(lexeme: Lexeme) -> str:
-        return str(getattr(lexeme, name))
-
-    changed = {lexeme.text: value(lexeme) for lexeme in vocab if value(lexeme) != usual(lexeme.text)}
-    return partial(_looked_up, changed, usual)
+    values = ((lexeme.text, getattr(lexeme, name)) for lexeme in vocab)
+    changed = {word: value for word, value in values if value != usual(word)}
+    return partial(_looked_up, changed, usual) if changed else usual
 
 
 def _looked_up(known: dict[str, str], usual: Callable[[str], Any], word: str) -> Any:
@@ -207,7 +210,7 @@ class Pieces:
 
         Raises UnicodeEncodeError on a lone surrogate, as spaCy does.
         """
-        per_text = [PIECES(text) for text in texts]
+        per_text = [cut(text) for text in texts]
         strings = list(chain.from_iterable(per_text))
         text_of = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in per_text])
         numbers, text_of = self._join(strings, self._look_up(strings), text_of)
@@ -296,7 +299,7 @@ class Pieces:
 
 def is_overlong(piece: str) -> bool:
     """Whether a piece is one token without being tokenized; pieces learned as one have a blank inside."""
-    return len(piece) > LONGEST and len(piece.split()) == 1
+    return len(piece) > LONGEST and [len(word) > LONGEST for word in piece.split()] == [True]
 
 
 class Rows:

@@ -14,8 +14,11 @@ BOMS = (
 )
 SAMPLE = 65_536
 """Bytes that the detector sees, from a little before the first that is not UTF-8."""
-_WESTERN = re.compile("[\x00-\x7f\xa0-\xae\xb0-\xb2\xb4-\xb8\xba-\xcf\xd1-\xdc\xdf-\xef\xf1-\xfc€‚„…‰‹Œ‘’“”•–—™›œ]*")
-"""Western European text in windows-1252. Not š, ž, ý, ¹ or ³: they stand where Central Europe has common letters."""
+_WESTERN = re.compile(
+    "(?:[\x00-\x7f\xa0-\xae\xb0-\xb2\xb4-\xb8\xba-\xbf€‚„…‰‹‘’“”•–—™›]|[À-ÏÑ-Üß-ïñ-üŒœ]{1,2}(?![À-ÿ]))*"
+)
+"""Text in windows-1252: not the signs that are common letters in Central Europe's sets, nor three accented letters in
+a row, as other scripts have."""
 _NOT_ASCII = bytes(range(128, 256))
 
 
@@ -48,13 +51,11 @@ def _mostly_utf8(data: bytes) -> tuple[str, str | None] | None:
 
 
 def _guessed(data: bytes, start: int) -> tuple[str, str]:
-    """Short Western text misleads the detector (it took French for windows-1250), so that is looked for first."""
+    """Short Western texts mislead the detector (it took French for windows-1250 and IBM852): they are told first."""
     sample = data[max(0, start - 1000) :][:SAMPLE]
-    guess = cchardet.detect(sample)["encoding"] or "windows-1252"
-    latin = guess.lower().startswith(("iso-8859-", "windows-125", "mac", "utf-8", "ascii"))
-    if latin and _WESTERN.fullmatch(sample.decode("windows-1252", "replace")):
-        guess = "windows-1252"
-    guess = guess.lower()
+    guess = "windows-1252"
+    if not _WESTERN.fullmatch(sample.decode(guess, "replace")):
+        guess = (cchardet.detect(sample)["encoding"] or guess).lower()
     try:
         return data.decode(guess), f"decoded as {guess}"
     except LookupError:

@@ -16,6 +16,7 @@ CUT_RECORDS = 256
 CUT_BYTES = 1_000_000
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".ldjson")
 _BOM = BOMS[0][0]
+_UTF_16 = tuple(mark for mark, _ in BOMS[1:])
 _TOO_LONG = Problem("RecordTooLong", f"The line is longer than {MAX_RECORD:,} bytes; leave out what is no text.")
 
 
@@ -30,7 +31,7 @@ class Unusable(Exception):
 def recognises(head: bytes, name: str) -> bool:
     """Whether one of the first lines is a JSON object; under a name that says so, whether the first tries to be."""
     lines = [line.strip() for line in head.removeprefix(_BOM).splitlines() if not line.isspace()]
-    if not lines or _spans_lines(lines):
+    if not lines or _spans_lines(lines) or head.startswith(_UTF_16):
         return False
     named = name.lower().endswith(_SUFFIXES)
     opens = lines[0].startswith(b"{")

