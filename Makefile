@@ -13,10 +13,12 @@ help:  ## show this
 
 run: $(READY)  ## read the sample articles in seeds/ and print the tables
 	@$(BIN)/newsbeam run configs/quickstart.yaml
-	@$(BIN)/newsbeam query configs/quickstart.yaml "SELECT date, topic, language, title FROM articles ORDER BY date DESC, title"
-	@$(BIN)/newsbeam query configs/quickstart.yaml "SELECT label, name, sum(mentions)::INT AS mentions, count(*) AS articles FROM entities GROUP BY ALL ORDER BY articles DESC, mentions DESC, name LIMIT 10"
-	@$(BIN)/newsbeam query configs/quickstart.yaml "SELECT method, title, source FROM duplicates ORDER BY title"
-	@$(BIN)/newsbeam query configs/quickstart.yaml "SELECT stage, error_class, input, error FROM dead_letters ORDER BY input"
+	@$(BIN)/newsbeam query configs/quickstart.yaml " \
+		SELECT date, topic, language, title FROM articles ORDER BY date DESC, title; \
+		SELECT label, name, sum(mentions)::INT AS mentions, count(*) AS articles \
+		FROM entities GROUP BY ALL ORDER BY articles DESC, mentions DESC, name LIMIT 10; \
+		SELECT method, title, source FROM duplicates ORDER BY title; \
+		SELECT stage, error_class, input, error FROM dead_letters ORDER BY input, letter_id"
 
 test: $(READY)  ## run the tests (under 10 minutes on two cores)
 	@$(BIN)/python -m pytest

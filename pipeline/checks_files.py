@@ -91,7 +91,7 @@ def _number_in(path: str) -> int:
 def check_delta(store: Store, log: Log) -> Iterator[Finding]:
     """The Delta log of every table names the same files, sizes, rows and partitions as our log, and its last batch."""
     for table in TABLES.values():
-        cure = f"Restore {table.name}/_delta_log from a backup; readers of the folders are not affected."
+        cure = _delta_cure(table, log)
         try:
             delta = DeltaTable(store.path(table.name))
             wrong = list(_delta_problems(store, delta, table, log))
@@ -99,6 +99,13 @@ def check_delta(store: Store, log: Log) -> Iterator[Finding]:
             yield unreadable(f"{table.name}/_delta_log", error, cure)
         else:
             yield from (Finding(f"{table.name}/_delta_log {problem}.", cure) for problem in wrong)
+
+
+def _delta_cure(table: Table, log: Log) -> str:
+    """Without a snapshot the log has all that the Delta logs need: they are derived from it, all or none."""
+    if log.whole and not log.manifest.number:
+        return "Remove the folder `_delta_log` of every table; the next `newsbeam run …` writes them anew from the log."
+    return f"Restore {table.name}/_delta_log from a backup; readers of the folders are not affected."
 
 
 def _delta_problems(store: Store, delta: DeltaTable, table: Table, log: Log) -> Iterator[str]:

@@ -40,7 +40,7 @@ def check_options(options: Sequence[str]) -> None:
     given = " ".join(options)
     if "multi_threading" in given:
         raise UsageError(
-            "direct_running_mode=multi_threading silently loses elements (Beam 2.77, three runs of three): leave it out; "
+            "direct_running_mode=multi_threading silently loses elements (three runs of three): leave it out; "
             "newsbeam uses one worker process per core."
         )
     if "direct_running_mode" in given or "direct_num_workers" in given:

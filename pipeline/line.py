@@ -32,7 +32,7 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
     )
 
 
-class SharedOut(beam.PTransform):
+class SharedOut(beam.PTransform):  # type: ignore[misc]
     """Deals the chunks out to all workers."""
 
     def expand(self, chunks: "beam.PCollection[Chunk]") -> "beam.PCollection[Chunk]":
@@ -44,7 +44,7 @@ class SharedOut(beam.PTransform):
         )
 
 
-class Together(beam.PTransform):
+class Together(beam.PTransform):  # type: ignore[misc]
     """Calls a function with all chunks of the batch, in one place."""
 
     def __init__(self, function: Callable[[Iterable[Chunk]], Iterable[Any]]) -> None:

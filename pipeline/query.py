@@ -155,12 +155,15 @@ def _sentence(error: duckdb.Error) -> str:
 
 
 def rows_as_text(connection: duckdb.DuckDBPyConnection, sql: str, as_json: bool) -> str:
-    """The answer to a question: a drawn table for people, a JSON list of objects, one a line, for machines.
+    """The answer to a question: a drawn table for people, of each question where several are parted by `;`; a JSON
+    list of objects, one a line, for machines, of the last.
 
     Raises UsageError with DuckDB's sentence for a wrong question, WorldError if files cannot be read.
     """
     with explained():
-        return _json_rows(connection, sql) if as_json else _drawn(connection, sql)
+        if as_json:
+            return _json_rows(connection, sql)
+        return "\n".join(_drawn(connection, one.query) for one in connection.extract_statements(sql))
 
 
 def _drawn(connection: duckdb.DuckDBPyConnection, sql: str) -> str:

@@ -20,7 +20,7 @@ def unpack(data: bytes) -> Chunk:
     return _decoder.decode(data)
 
 
-class ChunkCoder(Coder):
+class ChunkCoder(Coder):  # type: ignore[misc]
     """Encodes a chunk alike wherever it is encoded, so that it may also be a key."""
 
     def encode(self, value: Chunk) -> bytes:

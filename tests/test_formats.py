@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -111,7 +112,10 @@ class Dripping:
 
 
 LINES = st.lists(
-    st.sampled_from([b"", b" ", b"\t\r", b"{}", b'{"title": "a"}', b"x" * 30, b"a\rb", b"\xc3\xa9", b"\x00"]), max_size=40
+    st.sampled_from(
+        [b"", b"", b" ", b"\t\r", b"  a", b"{}", b'{"title": "a"}', b"x" * 30, b"a\rb", b"\xc3\xa9", b"\x00"]
+    ),
+    max_size=40,
 )
 
 
@@ -129,6 +133,19 @@ def test_cuts_cover_the_stream(lines: list[bytes], ended: bool, sizes: list[int]
     parsed = list(parse_all(data, cuts))
     assert [found.position for found in parsed] == list(range(len(parsed)))
     assert all(data[found.offset :][: found.length].strip() for found in parsed)
+
+
+@given(LINES, st.lists(st.integers(1, 50), min_size=1, max_size=5))
+def test_cuts_cover_the_stream_where_lines_are_too_long(lines: list[bytes], sizes: list[int]) -> None:
+    data = b"\n".join([*lines, b" " * 50, *lines])
+    with patch.object(jsonl, "MAX_RECORD", 12), patch.object(jsonl, "CUT_BYTES", 10):
+        cuts = list(jsonl.cut(Dripping(data, sizes), 3))
+        assert cuts == list(jsonl.cut(io.BytesIO(data), 3))
+    assert [cut.offset for cut in cuts] == [0, *accumulate(cut.length for cut in cuts)][:-1]
+    assert sum(cut.length for cut in cuts) == len(data)
+    assert sum(cut.records for cut in cuts) == sum(bool(line.strip()) for line in data.split(b"\n"))
+    assert [bool(cut.problem) for cut in cuts] == [cut.length > 12 and cut.records == 1 for cut in cuts]
+    assert [found.position for found in parse_all(data, cuts)] == list(range(sum(cut.records for cut in cuts)))
 
 
 def parse_all(data: bytes, cuts: list[Cut], mapping: dict[str, str] | None = None) -> Iterator[Record | Failure]:
@@ -168,7 +185,7 @@ def test_a_cut_ends_at_a_megabyte() -> None:
 
 def test_blank_lines_belong_to_the_cut_before() -> None:
     assert [cut.records for cut in jsonl.cut(io.BytesIO(b"\n \r\n" + ROW * 2 + b"\n\n" + ROW + b"\n\n"), 2)] == [2, 1]
-    assert [cut.records for cut in jsonl.cut(io.BytesIO(b"\n" * 20_000_000), 2)] == [0, 0]  # in bounded pieces
+    assert [cut.records for cut in jsonl.cut(io.BytesIO(b"\n" * 200_000_000), 2)] == [0] * 13  # bounded
 
 
 def test_a_line_that_is_too_long_is_a_cut_of_its_own() -> None:
@@ -305,7 +322,9 @@ def test_mapping_wins(mapping: dict[str, str], expected: dict[str, Any]) -> None
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "text", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "text", "x"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

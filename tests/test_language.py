@@ -35,7 +35,9 @@ def test_detect(language: str) -> None:
     assert language in LANGUAGES.split()
 
 
-@pytest.mark.parametrize("text", ["", "Yes.", "Harbour closed", "1,204 3.5 17-02 " * 20, "🎤" * 50, "—" * 500, "\x00" * 300])
+@pytest.mark.parametrize(
+    "text", ["", "Yes.", "Harbour closed", "1,204 3.5 17-02 " * 20, "🎤" * 50, "—" * 500, "\x00" * 300]
+)
 def test_too_little_to_tell(text: str) -> None:
     assert detect(text) is None
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from transforms.furniture import is_furniture, without_furniture
 from transforms.text import normalise, one_line, paragraphs
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 CHARACTERS = [
     ("one\r\ntwo\rthree\u2028four\u2029five\x0bsix\x0cseven", "one\ntwo\nthree\nfour\nfive\nsix\nseven"),
     ("cafe\u0301", "café"),  # NFC
@@ -26,7 +27,7 @@ CHARACTERS = [
     ("שלום \u200eBBC\u200f עולם", "שלום \u200eBBC\u200f עולם"),  # here it orders the line
     ("plain \u200eEnglish\u202c", "plain English"),
     ("file\u202efdp.exe", "filefdp.exe"),  # an override only deceives
-    ("🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"),
+    (ENGLAND, ENGLAND),
     ("hid\U000e0041\U000e0042den", "hidden"),
     ("“Curly” ‘quotes’ – and—dashes…", "“Curly” ‘quotes’ – and—dashes…"),
     ("Fish &amp; chips &pound;5 &#8217;&#x2014;", "Fish & chips £5 ’—"),
@@ -60,6 +61,7 @@ Repairs would cost 2.1 mln francs, of which the canton has
 offered to pay half. The vote was close: eleven members out of
 twenty were in favour."""
 
+
 def test_wrapped_lines_become_paragraphs() -> None:
     assert paragraphs(HARD_WRAPPED) == [
         "The council of Ermel voted on Monday to keep its last three swimming pools open for another year, though the"
@@ -75,15 +77,27 @@ def test_wrapped_lines_become_paragraphs() -> None:
 
 LINES = {
     "one paragraph per line": [
-        "The council voted on Monday to keep its last three swimming pools open for another year, though the roof leaks.",
+        "The council voted on Monday to keep its last three swimming pools open for a year, though the roof leaks.",
         "Repairs would cost two million.",
         "The vote was close.",
     ],
-    "short paragraphs": ["The pool stays open.", "The roof will be mended.", "Nobody knows who will pay for all of it."],
-    "a list of headlines": ["Pool stays open in Ermel", "Roof repair to cost millions", "Mayor swims in the winter lake"],
+    "short paragraphs": [
+        "The pool stays open.",
+        "The roof will be mended.",
+        "Nobody knows who will pay for all of it.",
+    ],
+    "a list of headlines": [
+        "Pool stays open in Ermel",
+        "Roof repair to cost millions",
+        "Mayor swims in the winter lake",
+    ],
     "a numbered list": ["1. The pool stays open", "2. The roof will be mended", "3. Nobody pays for it at all"],
     "a table": ["Ermel       12    14", "Sandau       9    11", "Obersee     31    30"],
-    "Japanese": ["市議会は月曜日、プールを存続させることを決めた。", "屋根の修理には二百万かかる。", "投票は僅差だった。"],
+    "Japanese": [
+        "市議会は月曜日、プールを存続させることを決めた。",
+        "屋根の修理には二百万かかる。",
+        "投票は僅差だった。",
+    ],
     "German list": ["Freibad bleibt offen", "Dach wird repariert", "Bürgermeister schwimmt im See"],
 }
 
@@ -97,7 +111,9 @@ def test_lines_that_are_paragraphs_stay(name: str) -> None:
 
 
 def test_a_split_word_keeps_its_hyphen() -> None:
-    text = "the newly elected members of the council met for the well-\nknown reason in the hall, and for another\none too"
+    text = (
+        "the newly elected members of the council met for the well-\nknown reason in the hall, and for another\none too"
+    )
     assert "well-known reason" in paragraphs(text)[0]
 
 
@@ -219,7 +235,24 @@ def test_no_word_is_lost_or_made(lines: list[str]) -> None:
     assert "".join("".join(paragraphs(text)).split()) == "".join(text.split())
 
 
-HOSTILE = ["a", " ", "\n", "a\n", " \n", "&", "&#1", ".", "a-\n", "\u200d", "a\u0301", "\ud800", "\r", "Photo: ", "(", "é"]
+HOSTILE = [
+    "a",
+    " ",
+    "\n",
+    "a\n",
+    " \n",
+    "&",
+    "&#1",
+    ".",
+    "a-\n",
+    "\u200d",
+    "a\u0301",
+    "\ud800",
+    "\r",
+    "Photo: ",
+    "(",
+    "é",
+]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -56,7 +56,9 @@ def test_canonical(line: str) -> None:
     assert canonical(expected) == expected
 
 
-@pytest.mark.parametrize("url", [*NONE, "", None, "https://example.com/" + "a" * 5_000, "https://" + "a" * 300 + ".com/"])
+@pytest.mark.parametrize(
+    "url", [*NONE, "", None, "https://example.com/" + "a" * 5_000, "https://" + "a" * 300 + ".com/"]
+)
 def test_no_address(url: str | None) -> None:
     assert canonical(url) is None
 

@@ -481,6 +481,17 @@ def test_batches_that_come_while_it_reads_are_no_findings(
     assert verify_warehouse(str(root)).problems == []
 
 
+def test_delta_logs_can_be_made_anew_as_the_cure_says(sample: Path, tmp_path: Path) -> None:
+    root = copy_of(sample, tmp_path)
+    (root / "articles/_delta_log/00000000000000000003.json").unlink()
+    findings = verify_warehouse(str(root))
+    assert "Remove the folder `_delta_log` of every table" in findings.problems[0].cure
+    for path in root.glob("*/_delta_log"):
+        shutil.rmtree(path)
+    open_warehouse(str(root))
+    assert verify_warehouse(str(root)).problems == []
+
+
 class Cut(BaseException):
     """The process is gone."""
 

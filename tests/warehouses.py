@@ -1,11 +1,14 @@
 """Warehouses made by hand through the real commit layer, without Beam and without a model."""
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec.structs import replace
 
@@ -216,12 +219,19 @@ BATCHES: tuple[tuple[Article, ...], ...] = (
 
 def build(root: Path, folded: bool = False) -> Path:
     """The sample warehouse. Folded: the first two batches are in a snapshot, and only the third is a log entry."""
+    return Path(shutil.copytree(_built(folded).name, root, dirs_exist_ok=True))
+
+
+@cache
+def _built(folded: bool) -> TemporaryDirectory[str]:
+    """Made once in a session: a warehouse can be copied like any folder."""
+    folder = TemporaryDirectory()
     for number, batch in enumerate(BATCHES, 1):
-        add(root, batch, last=number < len(BATCHES))
+        add(Path(folder.name), batch, last=number < len(BATCHES))
         if folded and number == 2:
-            warehouse = open_warehouse(str(root))
+            warehouse = open_warehouse(folder.name)
             fold(warehouse.store, warehouse.history)
-    return root
+    return folder
 
 
 def snapshot_of(root: Path) -> dict[str, tuple[int, int]]:

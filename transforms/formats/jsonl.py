@@ -1,6 +1,7 @@
 """JSON Lines: one JSON object a line."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -16,6 +17,8 @@ CUT_RECORDS = 256
 CUT_BYTES = 1_000_000
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonlines", ".ldjson")
 _BOM = BOMS[0][0]
+_SPACES = b" \t\r\n\v\f"
+_BLANK_LINES = re.compile(rb"[ \t\r\n\v\f]*\n")
 _UTF_16 = tuple(mark for mark, _ in BOMS[1:])
 _TOO_LONG = Problem("RecordTooLong", f"The line is longer than {MAX_RECORD:,} bytes; leave out what is no text.")
 
@@ -69,21 +72,24 @@ def _is_object(line: bytes) -> bool:
 def cut(stream: Stream, most: int = CUT_RECORDS) -> Iterator[Cut]:
     """Whole lines: `most` records, or as many as fit into 1 MB; a longer one alone; one over MAX_RECORD with a Problem.
 
-    Blank lines are no records; they belong to the cut before them (at the start: to the first). A run of blanks
-    longer than MAX_RECORD is a cut without records. An error of the stream is raised after the whole lines before it.
+    Blank lines are no records; they belong to the cut before them (at the start: to the first). Of a run of them that
+    is longer than MAX_RECORD, parts are cuts without records. An error of the stream is raised after the whole lines
+    before it.
     """
     at = length = records = 0
     try:
         for size, blank in _lines(stream):
-            if size > MAX_RECORD and not blank:
-                if length:
-                    yield Cut(at, length, records)
-                yield Cut(at + length, size, 1, _TOO_LONG)
-                at, length, records = at + length + size, 0, 0
-                continue
-            if _is_full(length, records, most, size, blank):
+            is_full = records == most or (records > 0 and length + size > CUT_BYTES)
+            while blank and length + size > MAX_RECORD:
+                part = max(MAX_RECORD - length, 0)
+                yield Cut(at, length + part, records)
+                at, length, records, size = at + length + part, 0, 0, size - part
+            if not blank and length and (is_full or size > MAX_RECORD):
                 yield Cut(at, length, records)
                 at, length, records = at + length, 0, 0
+            if not blank and size > MAX_RECORD:
+                yield Cut(at, size, 1, _TOO_LONG)
+                at, size, blank = at + size, 0, True
             length += size
             records += not blank
     except Exception:
@@ -94,24 +100,23 @@ def cut(stream: Stream, most: int = CUT_RECORDS) -> Iterator[Cut]:
         yield Cut(at, length, records)
 
 
-def _is_full(length: int, records: int, most: int, size: int, blank: bool) -> bool:
-    """Whether the cut ends before a line of that size."""
-    if blank:
-        return length > 0 and length + size > MAX_RECORD
-    return records == most or (records > 0 and length + size > CUT_BYTES)
-
-
 def _lines(stream: Stream) -> Iterator[tuple[int, bool]]:
-    """The length of each line, its end included, and whether it is blank. Holds one block, however long the line."""
+    """The length of each line, its end included, and whether it is blank; several blank ones may come as one.
+
+    Holds one block, however long the line.
+    """
     length, blank = 0, True
     while block := stream.read(BLOCK):
         start = 0
-        while end := block.find(b"\n", start) + 1:
-            yield length + end - start, blank and block[start:end].isspace()
+        while start < len(block):
+            run = _BLANK_LINES.match(block, start) if blank and block[start] in _SPACES else None
+            end = run.end() if run else block.find(b"\n", start) + 1
+            if not end:
+                break
+            yield length + end - start, run is not None
             length, blank, start = 0, True, end
-        if start < len(block):
-            length += len(block) - start
-            blank = blank and block[start:].isspace()
+        length += len(block) - start
+        blank = blank and (start == len(block) or block[start:].isspace())
     if length:
         yield length, blank
 
