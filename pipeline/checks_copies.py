@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.checks import RESTORE, Finding, Logged, LoggedFile, Tally, some, unequal
-from pipeline.checks_ids import IdArray, Kept, digest, hex_of
+from pipeline.checks_ids import IdArray, Kept, digest, hex_of, whole
 from pipeline.checks_rows import ID, Reader, Row, check_nulls, common_mistakes
 from pipeline.sorted_files import key_pair
 from pipeline.terminal import number_of
@@ -35,7 +35,7 @@ class _Places:
 
     def of(self, id: bytes) -> str | None:
         place = int(np.searchsorted(self._ids, np.bytes_(id)))
-        if place < len(self._ids) and self._ids[place] == np.bytes_(id):
+        if place < len(self._ids) and whole(self._ids[place]) == id:
             return self._kept.folders[self._kept.places[int(self._order[place])]]
         return None
 

@@ -28,9 +28,14 @@ class Ids:
         return len(self._data) // 16
 
 
+def whole(id: bytes) -> bytes:
+    """An id of an array, which drops zeros at its end, with all its 16 bytes."""
+    return id.ljust(16, b"\0")
+
+
 def hex_of(id: bytes) -> str:
-    """An id of an array (which drops zeros at its end) as it stands in the tables."""
-    return id.ljust(16, b"\0").hex()
+    """An id of an array as it stands in the tables."""
+    return whole(id).hex()
 
 
 def digest(*values: object) -> bytes:

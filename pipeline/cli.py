@@ -88,8 +88,8 @@ def _whole(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _warehouse(config: Any) -> str:
-    """The warehouse of a command that reads one. Raises UsageError if there is none."""
+def _warehouse(config: Any, *, check: bool = True) -> str:
+    """The warehouse of a command that reads one. Raises UsageError if there is none, WorldError for another format."""
     from pipeline.warehouse import check_format, exists
     from transforms.files import store_at
 
@@ -97,7 +97,8 @@ def _warehouse(config: Any) -> str:
         raise UsageError("Which warehouse? Give --output DIR, or a configuration that names one.")
     if not exists(config.output):
         raise UsageError(f"{config.output} is not a warehouse; `newsbeam run --output {config.output}` makes one.")
-    check_format(store_at(config.output))
+    if check:
+        check_format(store_at(config.output))
     return str(config.output)
 
 
@@ -235,7 +236,7 @@ def verify(config: str | None, output: str | None, changes: tuple[str, ...], as_
     from pipeline.terminal import number_of
     from pipeline.verify import verify_warehouse
 
-    root = _warehouse(_load(config, output, changes))
+    root = _warehouse(_load(config, output, changes), check=False)
     findings = verify_warehouse(root)
     if as_json:
         _print_json(findings)

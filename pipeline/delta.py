@@ -8,10 +8,12 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from pipeline.log import File
+from schemas.errors import WorldError
 from schemas.tables import Table
 from transforms.files import Store
 
 APP = "newsbeam"
+_TRIES = 20
 CHECKPOINT_EVERY = 100
 """Commits; a reader then reads one checkpoint and what came since."""
 
@@ -37,7 +39,7 @@ def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> No
     deltalake refuses a transaction that another writer repeats at the same moment, but accepts one that a fresh
     handle repeats later (measured with 1.6), so what is in is asked first, through the handle that then commits.
     """
-    while True:
+    for _ in range(_TRIES):
         delta = DeltaTable(store.path(table.name))
         if (delta.transaction_version(APP) or 0) >= number:
             return
@@ -53,6 +55,7 @@ def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> No
             continue  # someone else rolled this entry forward at the same moment
         _sync(store, f"{table.name}/_delta_log")
         return
+    raise WorldError(f"{store.path(table.name)}: Delta refuses batch {number}; end other writers and run this again.")
 
 
 def _add(file: File) -> AddAction:

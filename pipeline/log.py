@@ -3,8 +3,10 @@
 Everything else in a warehouse is derived from the log and the files that its entries name.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +20,9 @@ LOG = "_newsbeam/log"
 SNAPSHOTS = "_newsbeam/snapshots"
 STAGING = "_newsbeam/staging"
 INDEX = "_newsbeam/index"
+
+
+Kind = TypeVar("Kind")
 
 
 class File(Struct, frozen=True, kw_only=True):
@@ -83,15 +88,28 @@ def index_name(number: int) -> str:
 
 def newest_manifest(store: Store) -> Manifest:
     """Of the newest snapshot; number 0 where there is none."""
-    names = [name for name in store.names(SNAPSHOTS) if name.endswith(".json") and not name.startswith(".")]
-    if not names:
+    numbers = numbered(store, SNAPSHOTS, ".json")
+    if not numbers:
         return Manifest(number=0, index_rows=0)
-    return msgspec.json.decode(store.read(f"{SNAPSHOTS}/{names[-1]}"), type=Manifest)
+    return _decoded(store, f"{SNAPSHOTS}/{numbers[-1]:012}.json", Manifest)
+
+
+def numbered(store: Store, folder: str, ending: str) -> list[int]:
+    """The numbers of a folder's files of that ending, rising. What is not named by a number is not ours."""
+    names = (re.fullmatch(r"(\d{12})" + re.escape(ending), name) for name in store.names(folder))
+    return [int(name[1]) for name in names if name]
+
+
+def _decoded(store: Store, name: str, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(store.read(name), type=kind)
+    except msgspec.DecodeError as error:
+        raise WorldError(f"{store.root}: {name} is damaged ({error}); restore it from a backup.") from None
 
 
 def read_entry(store: Store, number: int) -> Entry:
     """Raises WorldError if the entry was written by a newer version."""
-    entry = msgspec.json.decode(store.read(entry_name(number)), type=Entry)
+    entry = _decoded(store, entry_name(number), Entry)
     if entry.format != FORMAT_VERSION:
         raise WorldError(f"{store.root} was written by another version of newsbeam (format {entry.format}); update.")
     return entry
@@ -116,8 +134,7 @@ def read_history(store: Store, known: History | None = None) -> History:
 
 def tail_numbers(store: Store, manifest: Manifest) -> Iterator[int]:
     """Numbers of the entries after the snapshot. Raises WorldError if one is missing."""
-    names = (name for name in store.names(LOG) if name.endswith(".json") and not name.startswith("."))
-    numbers = [number for name in names if (number := int(name.removesuffix(".json"))) > manifest.number]
+    numbers = [number for number in numbered(store, LOG, ".json") if number > manifest.number]
     for expected, number in enumerate(numbers, manifest.number + 1):
         if number != expected:
             raise WorldError(f"{store.root}: log entry {expected} is missing; restore {entry_name(expected)}.")

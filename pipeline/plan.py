@@ -86,6 +86,9 @@ class Planner:
     def _input(self, info: Info) -> Iterator[Cutting]:
         """The pieces of one input that are not in yet."""
         done = self._ledger.done(info)
+        if not is_text(info.name):
+            self.unreadable[ascii(info.name)] = "its name is not in UTF-8, so no row could hold it; rename it"
+            return
         try:
             with self._store.open(info.name) as self._open:
                 for cutting in cuttings(self._store.path(info.name), info, self._open, done):
@@ -96,6 +99,15 @@ class Planner:
         except OSError as error:
             self.unreadable[info.name] = error.strerror or type(error).__name__
         self._finished += info.size
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down: other bytes than UTF-8 come as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def cuttings(path: str, info: Info, file: BinaryIO, done: Span) -> Iterator[Cutting]:

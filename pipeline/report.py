@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from pipeline.run import Summary
+from pipeline.terminal import visible
 
 QUIET_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -66,8 +67,8 @@ class Report:
 
 def summary_text(summary: Summary, output: str) -> str:
     """The end of a run, in a few lines."""
-    lines = [f"{name}: {reason}; it is tried again by the next run." for name, reason in summary.unreadable.items()]
-    lines += [f"{name} changed while it was read; the next run reads it anew." for name in summary.changed]
+    lines = [f"{visible(name)}: {why}; the next run tries it again." for name, why in summary.unreadable.items()]
+    lines += [f"{visible(name)} changed while it was read; the next run reads it anew." for name in summary.changed]
     if not summary.batches:
         return "\n".join([*lines, f"Nothing new in {summary.inputs:,} inputs. The tables are in {output}"])
     rate = summary.read / max(summary.seconds, 0.001)

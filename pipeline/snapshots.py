@@ -1,5 +1,6 @@
 """Snapshots: ledger, index and old log entries as sorted files, so that nothing grows into a million small ones."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -65,5 +66,5 @@ def remove_folded(store: Store, manifest: Manifest) -> None:
     """Remove what a snapshot replaces. Not done as it is made, so that who reads the one before can go on."""
     for folder, first_kept in ((LOG, manifest.number + 1), (INDEX, manifest.number + 1), (SNAPSHOTS, manifest.number)):
         for name in store.names(folder):
-            if not name.startswith(".") and int(name[:12]) < first_kept:
+            if re.match(r"\d{12}[-.]", name) and int(name[:12]) < first_kept:
                 store.remove(f"{folder}/{name}")

@@ -29,7 +29,7 @@ def key_pair(text: str) -> tuple[int, int]:
 def parquet_bytes(table: pa.Table, row_group: int = ROW_GROUP, **options: object) -> bytes:
     """The table as a Parquet file, zstd."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", row_group_size=row_group, **options)
+    pq.write_table(table, sink, compression="zstd", row_group_size=row_group, write_page_checksum=True, **options)
     return sink.getvalue()
 
 
@@ -53,7 +53,9 @@ def lookup(store: Store, name: str, keys: Keys) -> Iterator[pa.Table]:
                 yield file.read_row_group(number).take(hits)
 
 
-def _may_hold(statistics: pq.Statistics, keys: Keys) -> bool:
+def _may_hold(statistics: pq.Statistics | None, keys: Keys) -> bool:
+    if statistics is None or not statistics.has_min_max:  # of an empty group
+        return False
     low, high = np.searchsorted(keys, np.array([statistics.min, statistics.max], np.uint64), side="left")
     return bool(low < high or (high < len(keys) and keys[high] == statistics.max))
 
@@ -61,21 +63,29 @@ def _may_hold(statistics: pq.Statistics, keys: Keys) -> bool:
 def merged(store: Store, name: str | None, more: Iterable[pa.Table], schema: pa.Schema) -> bytes:
     """The rows of a sorted file and of further tables as one sorted file. Holds one row group and `more` in memory."""
     tail = sorted_by_key(pa.concat_tables([schema.empty_table(), *more]))
-    ends = tail["key"].to_numpy()
+    keys = tail["key"].to_numpy()
     sink, done = io.BytesIO(), 0
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for group in _groups(store, name):
-            upto = int(np.searchsorted(ends, group["key"][-1].as_py(), side="right"))
-            writer.write_table(sorted_by_key(pa.concat_tables([group, tail.slice(done, upto - done)])))
+        for group, is_last in _groups(store, name, schema):
+            upto = len(tail) if is_last else int(np.searchsorted(keys, group["key"][-1].as_py(), side="right"))
+            _write_evenly(writer, sorted_by_key(pa.concat_tables([group, tail.slice(done, upto - done)])))
             done = upto
-        if done < len(tail):
-            writer.write_table(tail.slice(done), row_group_size=ROW_GROUP)
     return sink.getvalue()
 
 
-def _groups(store: Store, name: str | None) -> Iterator[pa.Table]:
-    if name is None:
-        return
-    with store.open(name) as source, pq.ParquetFile(source) as file:
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
+def _write_evenly(writer: pq.ParquetWriter, table: pa.Table) -> None:
+    """Row groups of at most ROW_GROUP rows and of like size: else a merge would leave ever more small ones."""
+    groups = max(-(-len(table) // ROW_GROUP), 1)
+    writer.write_table(table, row_group_size=max(-(-len(table) // groups), 1))
+
+
+def _groups(store: Store, name: str | None, schema: pa.Schema) -> Iterator[tuple[pa.Table, bool]]:
+    """The row groups of a file, and whether each is the last; one empty group where there is nothing."""
+    groups = 0
+    if name is not None:
+        with store.open(name) as source, pq.ParquetFile(source) as file:
+            groups = file.num_row_groups
+            for number in range(groups):
+                yield file.read_row_group(number), number == groups - 1
+    if not groups:
+        yield schema.empty_table(), True

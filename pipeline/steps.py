@@ -63,7 +63,7 @@ class Steps:
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""
         started = time.perf_counter()
-        chunks = sorted(chunks, key=lambda chunk: chunk.number)
+        chunks = without_changed(sorted(chunks, key=lambda chunk: chunk.number))
         store = store_at(self.config.output)
         articles = sorted((article for chunk in chunks for article in chunk.articles), key=copies.order)
         history = look_up(store, read_history(store), copies.questions(articles))
@@ -158,6 +158,21 @@ def _with_topic(article: Article) -> Article:
         return topics.find_topic(article)
     except Exception as error:
         return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {error}"])
+
+
+def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """The chunks without any piece of an input that changed: what is in of an input has no gap."""
+    changed = {name for chunk in chunks for name in chunk.changed}
+    if not changed:
+        return list(chunks)
+    return [
+        replace(
+            chunk,
+            pieces=[piece for piece in chunk.pieces if piece.input not in changed],
+            articles=[article for article in chunk.articles if article.input not in changed],
+        )
+        for chunk in chunks
+    ]
 
 
 def check_complete(chunk: Chunk) -> None:

@@ -6,6 +6,7 @@ opens the warehouse next; what was staged without an entry is garbage.
 """
 
 import json
+import re
 
 from pipeline import delta
 from pipeline.log import STAGING, Entry, History, append, index_name, read_history
@@ -68,7 +69,12 @@ def open_warehouse(root: str) -> Warehouse:
 
 def check_format(store: Store) -> None:
     """Raises WorldError unless the warehouse has this version's format."""
-    version = json.loads(store.read(FORMAT))["format"]
+    try:
+        version = json.loads(store.read(FORMAT))["format"]
+    except (ValueError, KeyError, TypeError):
+        raise WorldError(
+            f'{store.root}: {FORMAT} is damaged; a warehouse of this version has {{"format": {FORMAT_VERSION}}} there.'
+        ) from None
     if version != FORMAT_VERSION:
         raise WorldError(
             f"{store.root} has format {version}; this newsbeam reads format {FORMAT_VERSION}: use the matching version."
@@ -77,6 +83,11 @@ def check_format(store: Store) -> None:
 
 def check_usable(store: Store) -> None:
     """Raises WorldError where there is neither a warehouse nor room for one: other files, or no folder at all."""
+    if re.search(r"[\\%\x00-\x1f\ud800-\udfff]", store.root):
+        raise WorldError(
+            f"{store.root!r}: Delta cannot use a path with a percent sign, a backslash, or control characters, or one "
+            "that is no UTF-8; name another folder."
+        )
     try:
         names = [name for name in store.names("") if not name.startswith(".") and name not in (*TABLES, "_newsbeam")]
     except OSError as error:

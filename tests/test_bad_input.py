@@ -156,6 +156,37 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
     )
 
 
+def test_no_gap_is_left_by_an_input_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its later chunks in the batch are left out too, even those read before: a ledger with a gap reads twice."""
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / "a.jsonl").write_bytes(LINES)
+    (root / "b.jsonl").write_bytes(line(1000))
+    config = plain_config(root, tmp_path / "out")
+    original: Callable[..., Any] = LocalStore.info
+    asked = []
+
+    def info(self: LocalStore, name: str) -> Any:
+        found = original(self, name)
+        asked.append(name)
+        is_second_chunk = name == "a.jsonl" and asked.count(name) > 5
+        return found._replace(version="other") if is_second_chunk and asked.count(name) == 7 else found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "info", info)
+        summary = plain_run(config)
+    assert summary.changed == ["a.jsonl"] and summary.unique == 1
+    assert plain_run(config).unique == 600
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.jsonl")).write_bytes(line(1))
+    (tmp_path / "in/b.jsonl").write_bytes(line(2))
+    summary = plain_run(plain_config(tmp_path / "in", tmp_path / "out"))
+    assert summary.unique == 1 and "rename it" in summary.unreadable["'\\udcff.jsonl'"]
+
+
 def test_a_pipe_in_the_folder_blocks_nobody(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     os.mkfifo(tmp_path / "in/pipe.jsonl")

@@ -92,7 +92,8 @@ def test_not_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "month"), [(None, 3), ("en-US", 3), ("en", 3), ("en-GB", 4), ("de", 4), ("fr-FR", 4)]
+    ("language", "month"),
+    [(None, 3), ("en-US", 3), ("en_us", 3), ("English", 3), ("en", 3), ("en-GB", 4), ("de", 4), ("fr-FR", 4)],
 )
 def test_whose_month_comes_first(language: str | None, month: int) -> None:
     reading = read_date("03/04/2025", NOW, language)

@@ -101,3 +101,45 @@ def test_who_holds_a_lock_is_alive_while_its_heart_beats() -> None:
     here = {"host": socket.gethostname(), "pid": 2**22 + 1, "heartbeat": time.time()}
     there = {"host": "elsewhere", "pid": 1, "heartbeat": time.time()}
     assert not is_alive(here) and is_alive(there) and not is_alive({**there, "heartbeat": time.time() - 100})
+
+
+def test_snapshots_stay_in_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they are merged: a lookup reads only groups that may hold a key."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pipeline import sorted_files
+
+    monkeypatch.setattr(sorted_files, "ROW_GROUP", 1000)
+    store = LocalStore(str(tmp_path))
+    schema = pa.schema([*sorted_files.KEY_FIELDS])
+    keys = np.random.default_rng(1).integers(0, 2**63, 20_000).astype(np.uint64)
+    for number in range(10):
+        part = pa.table({"key": keys[number::10], "check": keys[number::10]}, schema)
+        store.write("a.parquet", sorted_files.merged(store, "a.parquet" if number else None, [part], schema))
+    file = pq.ParquetFile(tmp_path / "a.parquet")
+    rows = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert sum(rows) == 20_000 and max(rows) <= 1000 and min(rows) >= 400
+    wanted = np.sort(keys[:50])
+    found = [key for table in sorted_files.lookup(store, "a.parquet", wanted) for key in table["key"].to_pylist()]
+    assert found == wanted.tolist()
+
+
+@pytest.mark.parametrize("name", ["_newsbeam/format.json", entry_name(2)])
+def test_damage_is_said_in_a_sentence(name: str, store: LocalStore) -> None:
+    open_warehouse(store.root)
+    append(store, entry_of([], 1))
+    append(store, entry_of([], 2))
+    store.write("_newsbeam/log/notes.txt", b"a stranger's")
+    assert read_history(store).position == 2
+    store.write(name, b"{")
+    with pytest.raises(WorldError, match="is damaged"):
+        open_warehouse(store.root)
+
+
+def test_a_folder_that_delta_cannot_use(tmp_path: Path) -> None:
+    from pipeline.warehouse import check_usable
+
+    with pytest.raises(WorldError, match="name another folder"):
+        check_usable(LocalStore(str(tmp_path / "100%20")))

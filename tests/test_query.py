@@ -214,7 +214,12 @@ def test_a_table_for_people_shows_rows_and_steers_no_terminal(connection: duckdb
     text = rows_as_text(connection, "SELECT 'a\x1b[31m\u202eb\nc' AS text, 7 AS number UNION ALL SELECT 'd', 8", False)
     assert "number" in text and "8" in text
     assert "\x1b" not in text and "\u202e" not in text
-    assert rows_as_text(connection, "", False) == "Done."
+
+
+def test_several_questions_are_drawn_one_after_the_other(connection: duckdb.DuckDBPyConnection) -> None:
+    text = rows_as_text(connection, "SELECT 1 AS first; SET threads = 1; SELECT 2 AS second", False)
+    assert text.index("first") < text.index("second")
+    assert rows_as_text(connection, "SELECT 1 AS first; SELECT 2 AS second", True) == '[\n{"second": 2}\n]'
 
 
 def test_times_are_utc_and_no_extension_is_fetched(connection: duckdb.DuckDBPyConnection) -> None:

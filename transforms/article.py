@@ -15,7 +15,7 @@ from transforms.furniture import without_furniture
 from transforms.identity import article_id, content_hash, identity, letter_id
 from transforms.language import detect_all, language_code
 from transforms.pages import Opening, is_role, key, read_headline, read_opening, without_title
-from transforms.text import one_line, paragraphs
+from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
 
 RULES = 1
@@ -26,7 +26,6 @@ MOST_NAMES = 50
 """Authors or categories that are kept."""
 _LONGEST_LABEL = 200
 _NO_FORMAT = Problem("UnknownFormat", "No format reads this input.")
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _BY = re.compile(r"(?:by|von|par|por)\s?:? (?=\S)", re.IGNORECASE)
 _BETWEEN_NAMES = re.compile(r"\s*(?:;|\||/| and | & | und | et )\s*")
 _TWO_NAMES = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){1,3}")
@@ -112,7 +111,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
-        word_count=len(_WIDE.sub(" x ", text).split() if not text.isascii() else text.split()),
+        word_count=count_words(text),
         content_hash=content,
         extraction=f"{piece.format} {RULES}",
         problems=[*record.problems, *_problems(record, title, text, address, date)],

@@ -49,6 +49,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d\d?)\2(\d\d?)")
 _NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 _EPOCH = re.compile(r"(\d{9,10})(?:\.\d{1,9})?|(\d{12,13})(?:\.0)?|(\d{16})|(\d{19})")
 _EPOCH_UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 16: 10**6, 19: 10**9}
+_AMERICAN = ("en", "en-us", "eng", "english")
 _HAS_YEAR = re.compile(r"\d{4}")
 _FIGURES_ONLY = re.compile(r"\d{4}[-/.]|[\W\d]*$")
 
@@ -140,7 +141,7 @@ def _day(text: str, language: str | None) -> date | None:
         return _with_month(found[3], found[1], found[2])
     if found := _NUMBERS.fullmatch(text):
         first, second = int(found[1]), int(found[3])
-        american = found[2] != "." and first <= 12 and language in (None, "en", "en-US", "en_US")
+        american = found[2] != "." and first <= 12 and (language or "en").lower().replace("_", "-") in _AMERICAN
         day, month = (second, first) if second > 12 or american else (first, second)
         return date(int(found[4]), month, day)
     return None

@@ -95,8 +95,8 @@ def _is_buttons(lower: str) -> bool:
 
 
 def without_furniture(paragraphs: Sequence[str]) -> list[str]:
-    """The paragraphs that are text. A last one that only says `Reuter` is where wire copy ends."""
+    """The paragraphs that are text. Last ones that only say `Reuter` are where wire copy ends."""
     kept = [paragraph for paragraph in paragraphs if not is_furniture(paragraph)]
-    if kept and len(kept[-1]) <= 12 and _WIRE_END.fullmatch(kept[-1].lower()):
+    while kept and len(kept[-1]) <= 12 and _WIRE_END.fullmatch(kept[-1].lower()):
         kept.pop()
     return kept

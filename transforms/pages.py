@@ -16,7 +16,9 @@ SHORTEST_STANDFIRST = 4
 """Words; what is shorter is a label or a crosshead."""
 
 _NO_KEY = re.compile(r"[\W_]+")
-_NAME = r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|da|van|von|der|al|bin|le|la))?(?: [^\W\d_a-zß-öø-ÿ][\w.'’-]*){1,3}"
+_NAME = (
+    r"[^\W\d_a-zß-öø-ÿ][\w.'’-]*(?: (?:de|da|van|von|den|der|al|bin|le|la)){0,2}(?: [^\W\d_a-zß-öø-ÿ][\w.'’-]*){1,3}"
+)
 _AND = r"(?:, | and | & | und | et | y )"
 _BYLINE = re.compile(
     rf"(?:By|BY|Words by|Von|Par|Por)\s?:? ({_NAME}(?:{_AND}{_NAME}){{0,4}})(?:(?:, | in )[^.!?]{{1,60}})?"
@@ -63,7 +65,7 @@ def without_title(paragraphs: Sequence[str], title: str) -> list[str]:
 
 def _repeats(line: str, wanted: str) -> bool:
     """Whether a line has that key; without making the key of a line that is too long or too short for it."""
-    return len(wanted) <= len(line) <= 2 * len(wanted) + 20 and key(line) == wanted
+    return 0 < len(wanted) <= len(line) <= 2 * len(wanted) + 20 and key(line) == wanted
 
 
 def read_opening(paragraphs: Sequence[str], now: datetime) -> Opening:
@@ -88,7 +90,7 @@ def read_opening(paragraphs: Sequence[str], now: datetime) -> Opening:
 
 def _read_line(line: str, now: datetime, above: Sequence[str]) -> list[list[str] | tuple[Reading, bool]]:
     """The dates and bylines that make up a line, between bars; none if there is anything else in it."""
-    bare = not any(map(_SENTENCE_END.search, above))
+    bare = not any(map(_STOP.search, above))
     found = [date_in_line(part, now, bare) or byline(part) for part in _BAR.split(line)]
     return [item for item in found if item] if all(found) else []
 

@@ -40,6 +40,8 @@ _BREAK = re.compile(r"\n[ \n]*\n")
 _SENTENCE_ENDS = frozenset(".!?:;。！？…")
 _CLOSING = "\"'”’»)]"
 _GOES_ON = re.compile(r"[a-zß-öø-ÿа-яα-ω]|\d[\d,./]*(?<!\.)[- ][a-z]")
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_WIDE_MARKS = re.compile("[\u3000-\u303f\uff01-\uff0f\uff1a-\uff20]")
 _SPLIT_WORD = re.compile(r"\w-$")
 
 
@@ -106,13 +108,14 @@ class Break(Enum):
 def is_wrapped(breaks: Sequence[Break]) -> bool:
     """Whether line ends are where the line was full, and not where a paragraph ends.
 
-    Of the breaks before lines that are not indented, most must be SURE or FULL, and at least a quarter SURE, which
-    a list of short lines is not.
+    Of the breaks before lines that are not indented, at least half must be SURE or FULL, and a quarter SURE, which
+    those of a list of short lines are not. (Of the 107,872 paragraphs in 19,043 Reuters items 288 begin with a small
+    letter then, most of them rightly.)
     """
     counts = Counter(breaks)
     candidates = len(breaks) - counts[Break.INDENTED]
     sure = counts[Break.SURE]
-    return candidates > 0 and (sure + counts[Break.FULL]) * 2 > candidates and sure * 4 >= candidates
+    return candidates > 0 and (sure + counts[Break.FULL]) * 2 >= candidates and sure * 4 >= candidates
 
 
 def _breaks(blocks: Sequence[Sequence[str]]) -> list[list[Break]]:
@@ -135,7 +138,9 @@ def _breaks(blocks: Sequence[Sequence[str]]) -> list[list[Break]]:
 def _break(before: str, after: str, width: int, after_indented: bool) -> Break:
     is_full = len(before) + 1 + min(len(after.partition(" ")[0]), LONGEST_WORD) > width
     if before.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS:
-        return Break.SURE if after_indented and is_full else Break.UNCLEAR if is_full else Break.SENTENCE
+        if is_full or _GOES_ON.match(after):  # the latter after an abbreviation such as U.S.
+            return Break.SURE if after_indented and is_full else Break.UNCLEAR
+        return Break.SENTENCE
     if after_indented or _GOES_ON.match(after):
         return Break.SURE
     return Break.FULL if is_full else Break.UNCLEAR
@@ -151,3 +156,10 @@ def _joined(lines: Sequence[str], breaks: Sequence[Break]) -> list[str]:
             parts.append(" ")
         parts.append(line.strip())
     return "".join(parts).split("\n")
+
+
+def count_words(text: str) -> int:
+    """Words between blanks; of Chinese and Japanese, which have none, each character."""
+    if text.isascii() or not _WIDE.search(text):
+        return len(text.split())
+    return len(_WIDE.sub(" x ", _WIDE_MARKS.sub(" ", text)).split())

@@ -7,7 +7,7 @@ from schemas.records import Piece, Problem
 from transforms.formats.base import HEAD, MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
 from transforms.formats.encoding import BOMS, decode
 
-_OTHERS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".css", ".js", ".py", ".sql", ".toml")
+_OTHERS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml", ".md", ".rst", ".css", ".js", ".py")
 """Endings of what is text, but no article."""
 _TOO_LONG = Problem(
     "RecordTooLong", f"The text is longer than {MAX_RECORD:,} bytes; split it, a file for each article."
