@@ -39,7 +39,7 @@ class Command(click.Group):
 
 
 def _leave(status: int) -> None:
-    """End at once: threads of a pipeline that failed must not hold the process."""
+    """End at once: threads of a pipeline that failed must not hold the process, nor Beam's clearing up."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -163,6 +163,7 @@ def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | Non
     if config.max_dead_letters is not None and summary.dead > config.max_dead_letters:
         click.echo(f"newsbeam: more dead letters than max_dead_letters ({config.max_dead_letters:,}).", err=True)
         _leave(TOO_MANY_DEAD)
+    _leave(0)
 
 
 def _show_prospects(config: Any, as_json: bool) -> None:

@@ -104,7 +104,9 @@ def _decoded(store: Store, name: str, kind: type[Kind]) -> Kind:
     try:
         return msgspec.json.decode(store.read(name), type=kind)
     except msgspec.DecodeError as error:
-        raise WorldError(f"{store.root}: {name} is damaged ({error}); restore it from a backup.") from None
+        raise WorldError(
+            f"{store.root}: {name} is damaged ({error}); restore it; `newsbeam verify` checks the rest."
+        ) from None
 
 
 def read_entry(store: Store, number: int) -> Entry:

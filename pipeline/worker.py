@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 
 from pipeline import progress
 
@@ -43,14 +44,16 @@ def main(path: str, pipe: str, count: str, *models: str) -> None:
 
 def _load(models: tuple[str, ...]) -> None:
     """Import what workers need, load the models, and keep the memory shared after a fork."""
+    from transforms.language import detect
+
+    languages = threading.Thread(target=detect, args=["Its model is loaded with the first text that is long enough."])
+    languages.start()  # unpacking it needs no interpreter lock
     import apache_beam.runners.worker.sdk_worker_main  # noqa: F401
 
     import pipeline.line  # noqa: F401
     from schemas.errors import WorldError
-    from transforms.language import detect
     from transforms.names import namer
 
-    detect("Its model is loaded with the first text, and then shared by all workers.")
     for model in models:
         try:
             loaded = namer(model)
@@ -58,6 +61,7 @@ def _load(models: tuple[str, ...]) -> None:
             progress.tell("error", error)
             os._exit(1)
         progress.tell("model", f"{loaded.model} ({loaded.path})")
+    languages.join()
     gc.collect()
     gc.freeze()
 

@@ -1,6 +1,7 @@
 """The records: what flows through the line. Each column is declared here once, its type and its meaning.
 
-A step never changes a record; it returns a copy that knows more (`msgspec.structs.replace`).
+A step never changes a record; it returns a copy that knows more (`msgspec.structs.replace`). Records hold no cycles,
+so Python's garbage collector need not look at them (`gc=False`).
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ Outcome = Literal["read", "unique", "duplicate", "known", "dead"]
 """`read` until copies are decided; then exactly one of the other four."""
 
 
-class Entity(Struct, frozen=True, kw_only=True):
+class Entity(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One mention of a name in an article."""
 
     text: Annotated[str, "the words as they stand in the article"]
@@ -25,14 +26,14 @@ class Entity(Struct, frozen=True, kw_only=True):
     end: Annotated[int, "where the mention ends in that column, in characters, exclusive"]
 
 
-class Score(Struct, frozen=True):
+class Score(Struct, frozen=True, gc=False, array_like=True):
     """A topic and how sure it is."""
 
     topic: Annotated[str, "slug of a top-level IPTC Media Topic"]
     score: Annotated[float, "0 to 1"]
 
 
-class Copy(Struct, frozen=True, kw_only=True):
+class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """Why an article is a copy, and of what."""
 
     duplicate_of: Annotated[str, "article_id of the unique article that this is a copy of"]
@@ -42,7 +43,7 @@ class Copy(Struct, frozen=True, kw_only=True):
     place: str = ""
 
 
-class Letter(Struct, frozen=True, kw_only=True):
+class Letter(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What could not be handled, kept whole enough to be handled again."""
 
     letter_id: Annotated[str, "hash of input, its version and the record's place in it"]
@@ -56,7 +57,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     raw_truncated: Annotated[bool, "whether raw is cut short"]
 
 
-class Article(Struct, frozen=True, kw_only=True):
+class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One article, from the moment it is read. Carries its own outcome."""
 
     article_id: Annotated[str, "hash of identity and content_hash (xxh3-128, versioned), 32 hex digits"] = ""
@@ -102,14 +103,14 @@ class Article(Struct, frozen=True, kw_only=True):
     letter: Letter | None = None
 
 
-class Problem(Struct, frozen=True):
+class Problem(Struct, frozen=True, gc=False):
     """Why a record, or the rest of an input, cannot be read."""
 
     error_class: str
     error: str
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class Piece(Struct, frozen=True, kw_only=True, gc=False):
     """A run of whole records of one input: the unit that is handed out, and that the ledger remembers.
 
     Offsets and lengths count bytes of the unpacked input. `path` and `at` tell where those bytes can be read:
@@ -134,7 +135,7 @@ class Piece(Struct, frozen=True, kw_only=True):
         return self.first + self.records
 
 
-class Chunk(Struct, frozen=True, kw_only=True):
+class Chunk(Struct, frozen=True, kw_only=True, gc=False):
     """What flows: up to 256 articles that travel together, and the pieces of input they came from."""
 
     number: int

@@ -1,4 +1,6 @@
-"""The fast decoder gives spaCy's tokens and entities, on real, odd and generated texts; and refuses what it can't decode."""
+"""The fast decoder gives spaCy's tokens and entities, on real, odd and generated texts, and refuses other models."""
+
+import transforms  # isort: skip  # noqa: F401  (before numpy, whose BLAS then has one thread)
 
 import gzip
 import json
@@ -97,13 +99,11 @@ def articles(shared: Path) -> list[str]:
     return [f"{row['title']}\n\n{row['text']}" for row in rows]
 
 
-def spacy_ents(nlp: Language, text: str) -> list[Span]:
+def spacy_reads(nlp: Language, text: str) -> tuple[list[tuple[int, int]], list[Span]]:
+    """The places of spaCy's tokens, and its entities."""
     doc = nlp.get_pipe("ner")(nlp.tokenizer(text))
-    return [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
-
-
-def spacy_tokens(nlp: Language, text: str) -> list[tuple[int, int]]:
-    return [(token.idx, token.idx + len(token)) for token in nlp.tokenizer(text)]
+    ents = [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+    return [(token.idx, token.idx + len(token)) for token in doc], ents
 
 
 def fast_tokens(fast: FastNer, texts: list[str]) -> list[list[tuple[int, int]]]:
@@ -117,8 +117,7 @@ def fast_tokens(fast: FastNer, texts: list[str]) -> list[list[tuple[int, int]]]:
 def check(nlp: Language, fast: FastNer, texts: list[str]) -> None:
     """Same tokens and same entities, of all texts in one batch."""
     for text, tokens, ents in zip(texts, fast_tokens(fast, texts), fast.ents(texts), strict=True):
-        assert tokens == spacy_tokens(nlp, text), text[:200]
-        assert ents == spacy_ents(nlp, text), text[:200]
+        assert (tokens, ents) == spacy_reads(nlp, text), text[:200]
 
 
 # Texts
@@ -171,10 +170,11 @@ def test_a_million_characters_without_blank(fast: FastNer) -> None:
     assert time.process_time() - started < 20
 
 
-@pytest.mark.parametrize("part", [" ", "\n ", ": ) ", "he 's "])
+@pytest.mark.parametrize("part", [" ", "\n ", ": ) ", "he 's ", "Paris\n", "(" * 60 + "\n"])
 def test_a_million_characters_with_blanks(fast: FastNer, part: str) -> None:
+    """Only their tokens: all that follows takes the same time for every token."""
     started = time.process_time()
-    fast.ents([part * (1_000_000 // len(part))])
+    fast.tokens([part * (1_000_000 // len(part))])
     assert time.process_time() - started < 20
 
 
@@ -184,7 +184,7 @@ def test_overlong_run_is_one_token(nlp: Language, fast: FastNer) -> None:
 
 
 def test_lone_surrogate_raises_as_in_spacy(nlp: Language, fast: FastNer) -> None:
-    for find in (fast.ents, lambda texts: [spacy_ents(nlp, text) for text in texts]):
+    for find in (fast.ents, lambda texts: [spacy_reads(nlp, text) for text in texts]):
         with pytest.raises(UnicodeEncodeError):
             find(["Paris", "Lon\ud800don"])
     check(nlp, fast, ["Paris and Lon"])
@@ -192,7 +192,7 @@ def test_lone_surrogate_raises_as_in_spacy(nlp: Language, fast: FastNer) -> None
 
 def test_batches_change_nothing(nlp: Language, fast: FastNer, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = INVENTED * 3 + ODD
-    expected = [spacy_ents(nlp, text) for text in texts]
+    expected = [spacy_reads(nlp, text)[1] for text in texts]
     assert [fast.ents(texts, batch) for batch in (1, 7, 64, 1_000)] == [expected] * 4
     monkeypatch.setattr(decoder, "CHARACTERS", 100)
     assert fast.ents(texts) == expected
@@ -214,7 +214,7 @@ def test_near_ties_go_to_spacy(nlp: Language, fast: FastNer, monkeypatch: pytest
     found = fast.ents(texts)
     assert len(nlp.vocab.strings) == words
     assert asked == texts[:2]
-    assert found == [spacy_ents(nlp, text) for text in texts]
+    assert found == [spacy_reads(nlp, text)[1] for text in texts]
 
 
 def test_caches_that_are_always_full(nlp: Language, articles: list[str]) -> None:
@@ -230,15 +230,15 @@ def resident_megabytes() -> float:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_new_words_without_end_take_bounded_memory(nlp: Language) -> None:
-    """150,000 new words would take 600 MB, were they kept."""
+    """60,000 new words would take 240 MB, were they kept."""
     fast = FastNer(nlp, max_types=4_000, max_pieces=16_000)
-    known = len(nlp.vocab), len(nlp.vocab.strings)
+    known = len(nlp.vocab.strings)
     sizes = []
-    for start in range(0, 150_000, 500):
+    for start in range(0, 60_000, 500):
         fast.ents([" ".join(f"Q{number}x of" for number in range(start, start + 500))])
         sizes.append(resident_megabytes())
-    assert max(sizes[100:]) - max(sizes[:100]) < 40
-    assert (len(nlp.vocab), len(nlp.vocab.strings)) == known
+    assert max(sizes[40:]) - max(sizes[:40]) < 40
+    assert len(nlp.vocab.strings) == known
 
 
 # Models
@@ -412,7 +412,7 @@ def sets_ents(doc: Doc) -> Doc:
         (with_rule_over_a_blank, "tokenizer rule 'New York' spans white space"),
         (with_late_label, "labels added after training"),
         (changed("window_size", 2), "convolution window is not 1"),
-        (changed("maxout_pieces", 1), "encoder is not a MaxoutWindowEncoder"),
+        (changed("maxout_pieces", 1), "convolution of one maxout piece"),
         (changed("hidden_width", 16), None),
         (changed("extra_state_tokens", True), "state of 6 tokens in 2 maxout pieces"),
         (changed("use_upper", False), "ner is not a TransitionBasedParser with an upper layer"),

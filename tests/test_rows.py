@@ -1,5 +1,6 @@
 """Rows from articles: every column, every partition, nested ones too."""
 
+from collections import defaultdict
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -34,7 +35,9 @@ ARTICLES = [
 
 
 def test_each_article_in_its_table_and_partition() -> None:
-    rows = rows_of(ARTICLES, NOW, 7)
+    rows: dict[str, dict[tuple[str, ...], pa.Table]] = defaultdict(dict)
+    for kind, place, part in rows_of(ARTICLES, NOW, 7):
+        rows[kind.name][place] = part
     places = {name: {place: len(table) for place, table in tables.items()} for name, tables in rows.items()}
     assert places == {
         "articles": {("2026-01-05", "sport"): 2, ("2026-02-01", "unclassified"): 1},

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 
 from transforms.decoder import Span
 
 _EDGES = " \t\r\n.,;:!?-–—/|*\"'“”„‘’«»()[]"
 _BEFORE = re.compile(r"(?:the|a|an|this|that|its|his|her|their|our)\s+(?=\S)", re.I)
+_ARTICLES = frozenset("The A An This That Its His Her Their Our".split())
 _AFTER = re.compile(r"['’´`](?:s)?$", re.I)
 _KEEPS_ITS_DOT = re.compile(r"(?:\b[A-Z]\.|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|St|Bros)\.)$")
 
@@ -19,6 +19,8 @@ def trimmed(text: str, span: Span) -> Span | None:
     """
     start, end, label = span
     words = text[start:end]
+    if words.isalpha() and words[0].isupper() and words not in _ARTICLES:  # most names
+        return span
     start += len(words) - len(words.lstrip())
     words = words.strip().split("\n")[0]
     before = ""
@@ -44,7 +46,6 @@ def _without_edges(start: int, words: str) -> tuple[int, str]:
     return start, right
 
 
-@lru_cache(maxsize=65_536)
 def folded(name: str) -> str:
     """The name without case, accents and doubled blanks, so that spellings meet."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -131,9 +131,14 @@ def _entities(field: str, text: str, spans: Sequence[Span], labels: frozenset[st
         span = trimmed(text, raw) if raw[2] in labels else None
         if span:
             words = text[span.start : span.end]
-            name = " ".join(words.split())
-            key = name_key(span.label, name)
+            name, key = _name_and_key(span.label, words)
             found.append(
                 Entity(text=words, name=name, label=span.label, key=key, field=field, start=span.start, end=span.end)
             )
     return found
+
+
+@lru_cache(maxsize=65_536)
+def _name_and_key(label: str, words: str) -> tuple[str, str]:
+    name = " ".join(words.split())
+    return name, name_key(label, name)

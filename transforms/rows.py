@@ -1,7 +1,7 @@
 """Rows of the five tables from decided articles, as Arrow tables."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -15,6 +15,7 @@ from schemas.tables import TABLES, Mention, Run, Table
 
 Place = tuple[str, ...]
 """The values of a table's partition columns, as texts."""
+_TABLE_OF = {"duplicate": "duplicates", "dead": "dead_letters"}
 
 
 def partition_day(article: Article, now: datetime) -> date:
@@ -27,19 +28,17 @@ def place_of(article: Article, now: datetime) -> str:
     return f"date={partition_day(article, now)}/topic={article.topic}"
 
 
-def rows_of(articles: Sequence[Article], now: datetime, batch: int) -> dict[str, dict[Place, pa.Table]]:
-    """The rows of all tables but `runs`, by table and partition; within one by date and id, so that files are alike."""
-    result: dict[str, dict[Place, pa.Table]] = defaultdict(dict)
+def rows_of(articles: Sequence[Article], now: datetime, batch: int) -> Iterator[tuple[Table, Place, pa.Table]]:
+    """The rows of all tables but `runs`, partition by partition; in one by date and id, so that files come out alike."""
     for (outcome, place), group in _grouped(articles, now).items():
         if outcome == "unique":
             group = sorted(group, key=lambda article: (article.published_at or now, article.article_id))
-            result["articles"][place] = article_rows(TABLES["articles"], group, batch)
-            result["entities"][place] = entity_rows(group, batch)
-        elif outcome == "duplicate":
-            result["duplicates"][place] = article_rows(TABLES["duplicates"], group, batch)
-        elif outcome == "dead":
-            result["dead_letters"][place] = article_rows(TABLES["dead_letters"], group, batch)
-    return {name: {place: rows for place, rows in tables.items() if len(rows)} for name, tables in result.items()}
+            yield TABLES["articles"], place, article_rows(TABLES["articles"], group, batch)
+            if len(entities := entity_rows(group, batch)):
+                yield TABLES["entities"], place, entities
+        elif outcome in _TABLE_OF:
+            table = TABLES[_TABLE_OF[outcome]]
+            yield table, place, article_rows(table, group, batch)
 
 
 def _grouped(articles: Iterable[Article], now: datetime) -> dict[tuple[str, Place], list[Article]]:
