@@ -131,7 +131,9 @@ def pick(record: type[Struct], *names: str) -> tuple[Column, ...]:
 
 
 PARTITIONS = {
-    "date": Column("date", pa.date32(), "publication day, UTC; the day of the run where there is no date, and in dead_letters and runs"),
+    "date": Column(
+        "date", pa.date32(), "publication day, UTC; the day of the run without one, and in dead_letters and runs"
+    ),
     "topic": Column("topic", pa.string(), "slug of the top-level IPTC Media Topic, or unclassified"),
 }
 _BATCH = pick(Run, "batch")

@@ -57,9 +57,10 @@ def memory(pid: int) -> int:
     while todo:
         one = todo.pop()
         try:
-            total += sum(int(line.split()[1]) for line in open(f"/proc/{one}/smaps_rollup") if line.startswith("Pss:"))
+            rollup = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
             for task in os.listdir(f"/proc/{one}/task"):
-                todo += map(int, open(f"/proc/{one}/task/{task}/children").read().split())
+                todo += map(int, Path(f"/proc/{one}/task/{task}/children").read_text().split())
         except OSError:
             continue
     return total * 1024
@@ -116,20 +117,18 @@ def main() -> None:
         f"newsbeam run            {run['rate']:>8,.0f} articles/s   {run['seconds']:.1f} s, all of it, from a cold start"
     )
     print(f"  {outcomes}, verify {'clean' if run['verified'] else 'NOT CLEAN'}")
-    print(f"  memory of all processes together {float(str(run['memory'])) / 1e9:.2f} GB at its peak (PSS)\n")
+    print(f"  memory of all processes together {peak / 1e9:.2f} GB at its peak (PSS)\n")
 
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         alone = sum(rate for _, rate in pool.map(decoder_alone, [articles[at::cores] for at in range(cores)]))
-    print(
-        f"decoder alone x {cores} cores {alone:>8,.0f} articles/s   kept by the run: {float(str(run['rate'])) / alone:.0%}\n"
-    )
+    print(f"decoder alone x {cores} cores {alone:>8,.0f} articles/s   kept by the run: {whole / alone:.0%}\n")
 
     started = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(PLAIN_PROCESSES) as pool:
         pool.map(plain_script, [articles[at::PLAIN_PROCESSES] for at in range(PLAIN_PROCESSES)])
     rate = len(articles) / (time.monotonic() - started)
     print(f"plain spaCy script      {rate:>8,.0f} articles/s   in {PLAIN_PROCESSES} processes")
-    print(f"newsbeam run is {float(str(run['rate'])) / rate:.1f} times as fast, with everything else it does")
+    print(f"newsbeam run is {whole / rate:.1f} times as fast, with everything else it does")
 
 
 if __name__ == "__main__":

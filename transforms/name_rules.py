@@ -7,7 +7,7 @@ from transforms.decoder import Span
 
 _EDGES = " \t\r\n.,;:!?-–—/|*\"'“”„‘’«»()[]"
 _BEFORE = re.compile(r"(?:the|a|an|this|that|its|his|her|their|our)\s+(?=\S)", re.I)
-_ARTICLES = frozenset("The A An This That Its His Her Their Our".split())
+_ARTICLES = frozenset(("The", "A", "An", "This", "That", "Its", "His", "Her", "Their", "Our"))
 _AFTER = re.compile(r"['’´`](?:s)?$", re.I)
 _KEEPS_ITS_DOT = re.compile(r"(?:\b[A-Z]\.|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|St|Bros)\.)$")
 
