@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.errors import UsageError
-from transforms.formats.base import Record
+from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
@@ -75,10 +75,9 @@ class Config(_Section):
     @field_validator("columns")
     @classmethod
     def _known_fields(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        known = [name for name in Record.__struct_fields__ if name not in ("position", "offset", "length", "problems")]
         for name in value:
-            if name not in known:
-                raise ValueError(f"no field is named {name!r}{_nearest(name, known)}")
+            if name not in MAPPABLE:
+                raise ValueError(f"no field is named {name!r}{_nearest(name, sorted(MAPPABLE))}")
         return value
 
     @field_validator("runner")
