@@ -22,7 +22,7 @@ class Report:
         self._summary = summary
         self._started = self._last = time.monotonic()
         self._records = self._named = 0
-        self._share = self._next_share = 0.0
+        self._share = self._upto = 0.0  # of the input: done before this batch, and with it
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -46,7 +46,7 @@ class Report:
             case "batch":
                 self._records, self._named = int(value), 0
             case "share":
-                self._share = float(value)
+                self._share, self._upto = self._upto, float(value)
             case "names":
                 self._named += int(value)
             case "model":
@@ -57,12 +57,13 @@ class Report:
         done = self._summary.read + self._named
         rate = done / max(time.monotonic() - self._started, 0.001)
         text = f"{done:,} articles, {rate:,.0f}/s"
+        within = self._named / self._records if self._records else 0.0
+        share = self._share + within * (self._upto - self._share)
         if self._bar:
-            within = self._named / self._records if self._records else 0.0
-            self._bar.update(self._task, description=text, completed=min(self._share + within * (1 - self._share), 1.0))
+            self._bar.update(self._task, description=text, completed=share)
         elif time.monotonic() - self._last > QUIET_EVERY:
             self._last = time.monotonic()
-            print(f"{text}, {self._share:.0%} of the input", file=sys.stderr)
+            print(f"{text}, {share:.0%} of the input", file=sys.stderr)
 
 
 def summary_text(summary: Summary, output: str) -> str:

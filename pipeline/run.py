@@ -97,6 +97,7 @@ class Session:
 
     def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> None:
         """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
+        self._listener("share", str(self.planner.share))
         self._listener("batch", str(sum(piece.records for chunk in batch.chunks for piece in chunk.pieces)))
         committed = False
         try:
@@ -110,7 +111,6 @@ class Session:
                 self._warehouse.store.remove(f"{STAGING}/{batch.token}")
         if not committed:
             self._plan_anew()
-        self._listener("share", str(self.planner.share))
 
     def _plan_anew(self) -> None:
         self._void += 1
