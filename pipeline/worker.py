@@ -9,11 +9,11 @@ import ctypes
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 
 from pipeline import progress
 
@@ -29,16 +29,16 @@ def main(path: str, pipe: str, count: str, *models: str) -> None:
     _load(models)
     children = {_fork(listener) for _ in range(int(count))}
     progress.tell("ready", os.getpid())
-    wakeup_read, wakeup_write = os.pipe()
-    os.set_blocking(wakeup_write, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wakeup_write)
-    while True:
-        ready, _, _ = select.select([sys.stdin, wakeup_read], [], [])
-        if sys.stdin in ready:
-            _end(children)
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid:
+    threading.Thread(target=_tell_of_deaths, daemon=True).start()
+    sys.stdin.read()  # until the driver ends
+    _end(children)
+
+
+def _tell_of_deaths() -> None:
+    """Tell the driver of each worker that ends: none does by itself."""
+    with suppress(ChildProcessError):
+        while True:
+            _, status = os.wait()
             progress.tell("died", os.waitstatus_to_exitcode(status))
 
 
@@ -98,7 +98,8 @@ def _work(listener: socket.socket) -> None:
 def _end(children: set[int]) -> None:
     """End with all workers: nobody waits for what they do."""
     for child in children:
-        os.kill(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     os._exit(0)
 
 
