@@ -23,19 +23,15 @@ class Command(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except WorldError as error:
-            if os.environ.get("NEWSBEAM_TRACEBACK"):
-                raise
-            click.echo(f"newsbeam: {error}", err=True)
-            _leave(error.status)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(0)
-        except OSError as error:
+        except (WorldError, OSError) as error:
             if os.environ.get("NEWSBEAM_TRACEBACK"):
                 raise
-            click.echo(f"newsbeam: {disk_trouble(str(error))}", err=True)
-            _leave(1)
+            ours = error if isinstance(error, WorldError) else WorldError(disk_trouble(str(error)))
+            click.echo(f"newsbeam: {ours}", err=True)
+            _leave(ours.status)
 
 
 def _leave(status: int) -> None:
@@ -88,17 +84,13 @@ def _whole(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _warehouse(config: Any, *, check: bool = True) -> str:
-    """The warehouse of a command that reads one. Raises UsageError if there is none, WorldError for another format."""
-    from pipeline.warehouse import check_format, exists
-    from transforms.files import store_at
+def _warehouse(config: Any) -> str:
+    """The warehouse of a command that reads one. Raises UsageError if there is none."""
+    from pipeline.warehouse import must_exist
 
     if not config.output:
         raise UsageError("Which warehouse? Give --output DIR, or a configuration that names one.")
-    if not exists(config.output):
-        raise UsageError(f"{config.output} is not a warehouse; `newsbeam run --output {config.output}` makes one.")
-    if check:
-        check_format(store_at(config.output))
+    must_exist(config.output)
     return str(config.output)
 
 
@@ -237,7 +229,7 @@ def verify(config: str | None, output: str | None, changes: tuple[str, ...], as_
     from pipeline.terminal import number_of
     from pipeline.verify import verify_warehouse
 
-    root = _warehouse(_load(config, output, changes), check=False)
+    root = _warehouse(_load(config, output, changes))
     findings = verify_warehouse(root)
     if as_json:
         _print_json(findings)

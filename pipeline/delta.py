@@ -1,6 +1,5 @@
 """The Delta log beside each table: one commit per batch, in the order of the log, and never twice."""
 
-import os
 from collections.abc import Sequence
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -66,9 +65,4 @@ def _add(file: File) -> AddAction:
 def _sync(store: Store, folder: str) -> None:
     """deltalake does not wait for the disk; a lost commit would be a batch that Delta readers never see."""
     newest = max(name for name in store.names(folder) if name.endswith(".json"))
-    for path in (store.path(f"{folder}/{newest}"), store.path(folder)):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    store.sync(f"{folder}/{newest}")

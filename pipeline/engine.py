@@ -58,6 +58,7 @@ class Engine:
         self._folder = Path(tempfile.mkdtemp(prefix="newsbeam-"))
         self._ready, self._failed = threading.Event(), threading.Event()
         self._reason = ""
+        logging.getLogger().addHandler(logging.NullHandler())  # else Beam prints its workers' every move
         threading.excepthook = lambda _: None  # Beam's threads would say at length that they lost their workers
 
     def __enter__(self) -> Self:
@@ -124,7 +125,6 @@ class Engine:
             raise
 
     def _line(self, batch: Batch, steps: Steps) -> "beam.Pipeline":
-        logging.getLogger().addHandler(logging.NullHandler())  # else Beam prints its workers' every move
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner

@@ -13,7 +13,7 @@ from schemas.records import Chunk, Piece, Problem
 from transforms.compression import UNPACK_ERRORS, Readable, plain_name, unpacked
 from transforms.files import Info, Store
 from transforms.formats import format_named, recognise, unrecognised
-from transforms.formats.base import HEAD, MAX_RECORD, Cut, Format
+from transforms.formats.base import HEAD, Cut, Format
 
 CHUNK_RECORDS = 256
 CHUNK_BYTES = 1_000_000
@@ -177,7 +177,7 @@ def chunks(pieces: Iterable[Piece]) -> list[Chunk]:
     groups: list[list[Piece]] = []
     records = size = 0
     for piece in pieces:
-        records, size = records + piece.records, size + min(piece.length, MAX_RECORD)
+        records, size = records + piece.records, size + piece.length
         if not groups or records > CHUNK_RECORDS or size > CHUNK_BYTES:
             groups.append([])
             records, size = piece.records, piece.length

@@ -21,10 +21,10 @@ from typing import Any
 import duckdb
 
 from pipeline.terminal import visible
-from pipeline.warehouse import check_format, exists
+from pipeline.warehouse import warehouse_at
 from schemas.errors import UsageError, WorldError
 from schemas.tables import TABLES, Table
-from transforms.files import Store, store_at
+from transforms.files import Store
 
 MOST_ROWS = 1_000
 """Rows that are drawn for a person; of a longer result the first and last. JSON has all."""
@@ -93,10 +93,7 @@ def connect(root: str) -> duckdb.DuckDBPyConnection:
 
     Raises UsageError where there is no warehouse, or where DuckDB cannot address it; WorldError if it is damaged.
     """
-    if not exists(root):
-        raise UsageError(f"{root} is not a warehouse; `newsbeam run --output {root}` makes one.")
-    store = store_at(root)
-    check_format(store)
+    store = warehouse_at(root)
     _check_addressable(store.root)
     connection = duckdb.connect(
         config={

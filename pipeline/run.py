@@ -11,7 +11,7 @@ from types import FrameType
 from msgspec import Struct
 
 from pipeline.config import Config
-from pipeline.engine import Engine, check_options
+from pipeline.engine import Engine, Listener, check_options
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -24,7 +24,6 @@ from schemas.errors import UsageError, WorldError
 from transforms.files import Info, store_at
 
 _VOID_TRIES = 20
-Listener = Callable[[str, str], None]
 
 
 class Stopped(BaseException):

@@ -26,10 +26,10 @@ def key_pair(text: str) -> tuple[int, int]:
     return number >> 64, number & (2**64 - 1)
 
 
-def parquet_bytes(table: pa.Table, row_group: int = ROW_GROUP, **options: object) -> bytes:
+def parquet_bytes(table: pa.Table, **options: object) -> bytes:
     """The table as a Parquet file, zstd."""
     sink = pa.BufferOutputStream()  # not a Python file, which would hold the interpreter lock
-    pq.write_table(table, sink, compression="zstd", row_group_size=row_group, write_page_checksum=True, **options)
+    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True, **options)
     return bytes(sink.getvalue())
 
 

@@ -16,10 +16,10 @@ from pipeline.lock import holder_of, is_alive
 from pipeline.log import STAGING, History, read_history, snapshot_name
 from pipeline.staging import is_garbage
 from pipeline.terminal import number_of, size_text, visible
-from pipeline.warehouse import check_format
+from pipeline.warehouse import warehouse_at
 from schemas.errors import WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Run
-from transforms.files import Store, store_at
+from transforms.files import Store
 
 _OUTCOMES = ("read", "unique", "duplicates", "known", "dead")
 _MOST_SHOWN = 10
@@ -145,8 +145,7 @@ def status_of(root: str) -> Status:
 
     Raises WorldError if the log or what is derived from it cannot be read.
     """
-    store = store_at(root)
-    check_format(store)
+    store = warehouse_at(root)
     try:
         return _status(store)
     except (OSError, ValueError, pa.ArrowException) as error:  # msgspec's errors are ValueErrors

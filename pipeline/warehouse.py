@@ -12,7 +12,7 @@ from pipeline import delta
 from pipeline.log import STAGING, Entry, History, append, index_name, read_history
 from pipeline.snapshots import fold, fold_due, remove_folded
 from pipeline.staging import is_garbage, staged_index
-from schemas.errors import WorldError
+from schemas.errors import UsageError, WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Table
 from transforms.files import Store, store_at
 
@@ -49,6 +49,20 @@ class Warehouse:
 def exists(root: str) -> bool:
     """Whether a warehouse is there."""
     return store_at(root).info(FORMAT) is not None
+
+
+def warehouse_at(root: str) -> Store:
+    """The store of a warehouse, for reading. Raises UsageError if there is none, WorldError for another format."""
+    must_exist(root)
+    store = store_at(root)
+    check_format(store)
+    return store
+
+
+def must_exist(root: str) -> None:
+    """Raises UsageError, which says how to make one, unless a warehouse is there."""
+    if not exists(root):
+        raise UsageError(f"{root} is not a warehouse; `newsbeam run --output {root}` makes one.")
 
 
 def open_warehouse(root: str) -> Warehouse:

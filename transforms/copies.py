@@ -66,7 +66,7 @@ def decide(
 
     Identity and content known: `known`. Content known: a copy by `exact`. Identity known: a copy by `url` if it is a
     lesser form of what stands there, else a revision. History beats the batch, and within it the earlier article.
-    `history` is changed as the batch is decided; `text_of` gives the words of a canonical article of history.
+    `text_of` gives the words of a canonical article of history.
     """
     seen = {text: list(rows) for text, rows in history.items()}
     texts: dict[str, Text] = {}
@@ -134,39 +134,11 @@ def _contains(words: list[str], part: list[str]) -> bool:
     return not part or f" {' '.join(part)} " in f" {' '.join(words)} "
 
 
-_NUMBER_WORDS = frozenset(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fifteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "hundred",
-        "thousand",
-        "million",
-        "billion",
-        "dozen",
-        "first",
-        "second",
-        "third",
-        "half",
-    ]
+_NUMBER = re.compile(
+    r".*\d.*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|twenty|thirty|forty"
+    r"|fifty|hundred|thousand|million|billion|dozen|first|second|third|half"
 )
 
 
 def _numbers(words: list[str]) -> Counter[str]:
-    return Counter(word for word in words if re.search(r"\d", word) or word in _NUMBER_WORDS)
+    return Counter(filter(_NUMBER.fullmatch, words))

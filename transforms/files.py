@@ -54,6 +54,9 @@ class Store(Protocol):
     def move(self, name: str, to: str) -> None:
         """Give the file another name; harmless if that was done before."""
 
+    def sync(self, name: str) -> None:
+        """Wait until a file that another library wrote is durable, and its name too."""
+
     def remove(self, name: str) -> None:
         """Remove a file or folder, if it is there."""
 
@@ -162,9 +165,17 @@ class LocalStore:
             raise
         return str(draft)
 
+    def sync(self, name: str) -> None:
+        _fsync(self.path(name))
+        self._sync_folder(name)
+
     def _sync_folder(self, name: str) -> None:
-        handle = os.open(os.path.dirname(self.path(name)), os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _fsync(os.path.dirname(self.path(name)))
+
+
+def _fsync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -23,31 +23,30 @@ SUREST = 0.4
 FEW = 8
 """Texts up to which they are gone through one by one."""
 _NAMES = {
-    **{
-        "eng": "en",
-        "english": "en",
-        "deu": "de",
-        "ger": "de",
-        "german": "de",
-        "deutsch": "de",
-        "fra": "fr",
-        "fre": "fr",
-    },
-    **{"french": "fr", "français": "fr", "spa": "es", "spanish": "es", "español": "es", "ita": "it", "italian": "it"},
-    **{"italiano": "it", "por": "pt", "portuguese": "pt", "português": "pt", "nld": "nl", "dut": "nl", "dutch": "nl"},
-    **{
-        "rus": "ru",
-        "russian": "ru",
-        "ara": "ar",
-        "arabic": "ar",
-        "zho": "zh",
-        "chi": "zh",
-        "chinese": "zh",
-        "jpn": "ja",
-    },
-    **{"japanese": "ja", "kor": "ko", "korean": "ko", "pol": "pl", "polish": "pl", "swe": "sv", "swedish": "sv"},
-    **{"tur": "tr", "turkish": "tr", "ukr": "uk", "ukrainian": "uk", "nor": "no", "norwegian": "no", "dan": "da"},
-    **{"danish": "da", "fin": "fi", "finnish": "fi", "hin": "hi", "hindi": "hi", "nb": "no", "nn": "no"},
+    name: code
+    for code, names in (
+        ("en", ("eng", "english")),
+        ("de", ("deu", "ger", "german", "deutsch")),
+        ("fr", ("fra", "fre", "french", "français")),
+        ("es", ("spa", "spanish", "español")),
+        ("it", ("ita", "italian", "italiano")),
+        ("pt", ("por", "portuguese", "português")),
+        ("nl", ("nld", "dut", "dutch")),
+        ("ru", ("rus", "russian")),
+        ("ar", ("ara", "arabic")),
+        ("zh", ("zho", "chi", "chinese")),
+        ("ja", ("jpn", "japanese")),
+        ("ko", ("kor", "korean")),
+        ("pl", ("pol", "polish")),
+        ("sv", ("swe", "swedish")),
+        ("tr", ("tur", "turkish")),
+        ("uk", ("ukr", "ukrainian")),
+        ("no", ("nor", "norwegian", "nb", "nn")),
+        ("da", ("dan", "danish")),
+        ("fi", ("fin", "finnish")),
+        ("hi", ("hin", "hindi")),
+    )
+    for name in names
 }
 """Codes by what metadata calls common languages; the two written forms of Norwegian are one."""
 
