@@ -4,18 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouses import build
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run the long tests too, and the short ones for longer")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--soak"):
-        for item in items:
-            if "soak" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="long: make soak runs it"))
+    parser.addoption("--soak", action="store_true", help="let the random tests run for long")
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +19,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder of shared test material is absent")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of several batches, made by hand."""
+    return build(tmp_path_factory.mktemp("plain") / "warehouse")
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the first batches in a snapshot."""
+    return build(tmp_path_factory.mktemp("folded") / "warehouse", folded=True)

@@ -15,11 +15,6 @@ COPY, UNDATED = BATCHES[0][2], BATCHES[0][3]
 LAST = BATCHES[2][1]
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("explain") / "warehouse")
-
-
 def ids(articles: list[Article]) -> list[str]:
     return [one.article_id for one in articles]
 
@@ -39,20 +34,20 @@ def ids(articles: list[Article]) -> list[str]:
         (COPY.article_id, COPY),
     ],
 )
-def test_an_article_is_found_by(what: str, found: Article, root: Path) -> None:
-    (one,) = explain_article(str(root), what).found
+def test_an_article_is_found_by(what: str, found: Article, sample: Path) -> None:
+    (one,) = explain_article(str(sample), what).found
     assert one.article and one.article.article_id == found.article_id
 
 
-def test_a_revision_shows_the_chain(root: Path) -> None:
-    (one,) = explain_article(str(root), PAGE).found
+def test_a_revision_shows_the_chain(sample: Path) -> None:
+    (one,) = explain_article(str(sample), PAGE).found
     assert one.outcome == "unique"
     assert REVISION.article_id in one.why
     assert [version.article_id for version in one.versions] == ids([FIRST, REVISION, LAST])
 
 
-def test_a_unique_article_shows_its_copies_names_topic_and_origin(root: Path) -> None:
-    (one,) = explain_article(str(root), FIRST.article_id).found
+def test_a_unique_article_shows_its_copies_names_topic_and_origin(sample: Path) -> None:
+    (one,) = explain_article(str(sample), FIRST.article_id).found
     assert one.why.startswith("Kept: ")
     assert [copy.article_id for copy in one.copies] == [COPY.article_id]
     assert one.details and one.details.names == {
@@ -64,8 +59,8 @@ def test_a_unique_article_shows_its_copies_names_topic_and_origin(root: Path) ->
     assert str(one.made.committed_at) == "2026-01-31 13:00:02+00:00"
 
 
-def test_an_exact_copy_shows_both_side_by_side(root: Path) -> None:
-    answer = explain_article(str(root), COPY.article_id)
+def test_an_exact_copy_shows_both_side_by_side(sample: Path) -> None:
+    answer = explain_article(str(sample), COPY.article_id)
     original = answer.found[0].original
     assert original and (original.method, original.similarity) == ("exact", 1.0)
     assert original.article and original.article.article_id == FIRST.article_id
@@ -74,17 +69,17 @@ def test_an_exact_copy_shows_both_side_by_side(root: Path) -> None:
     assert any("10:00:00" in line and "08:00:00" in line for line in lines)
 
 
-def test_a_lesser_form_of_the_same_page_is_a_copy_by_url(root: Path) -> None:
+def test_a_lesser_form_of_the_same_page_is_a_copy_by_url(sample: Path) -> None:
     lesser = article("https://match.example/2", "A win for Élan", MATCH.split("\n\n")[0])
-    (one,) = explain_article(str(root), lesser.article_id).found
+    (one,) = explain_article(str(sample), lesser.article_id).found
     assert one.outcome == "duplicate" and "`url`" in one.why
     assert one.original and 0.5 < one.original.similarity < 1
 
 
-def test_a_dead_letter_shows_its_place_and_its_start_without_steering_the_terminal(root: Path) -> None:
+def test_a_dead_letter_shows_its_place_and_its_start_without_steering_the_terminal(sample: Path) -> None:
     letter = BATCHES[0][4].letter
     assert letter
-    answer = explain_article(str(root), letter.letter_id)
+    answer = explain_article(str(sample), letter.letter_id)
     found = answer.found[0].letter
     assert found and (found.error_class, found.offset, found.length) == ("BadRecord", 400, 20)
     text = explanation_text(answer)
@@ -112,18 +107,18 @@ def test_an_address_of_several_identities_gives_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "what", ["https://nowhere.example/1", "0123456789", "abc", "", "'; DROP TABLE articles; --", "\x1b[2J"]
 )
-def test_what_is_not_there_is_refused_with_what_can_be_asked(what: str, root: Path) -> None:
+def test_what_is_not_there_is_refused_with_what_can_be_asked(what: str, sample: Path) -> None:
     with pytest.raises(UsageError, match="`known`") as caught:
-        explain_article(str(root), what)
+        explain_article(str(sample), what)
     assert "\x1b" not in str(caught.value)
 
 
-def test_a_start_of_several_ids_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_of_several_ids_is_refused(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.explain.SHORTEST", 1)
     starts = [one.article_id[0] for batch in BATCHES for one in batch if one.article_id]
     double = next(start for start in starts if len({one for one in all_ids() if one[0] == start}) > 1)
     with pytest.raises(UsageError, match="Give more digits"):
-        explain_article(str(root), double)
+        explain_article(str(sample), double)
 
 
 def all_ids() -> set[str]:
@@ -137,8 +132,8 @@ def test_an_entry_in_a_snapshot_no_longer_knows_its_records(tmp_path: Path) -> N
     assert "in/1.jsonl" in explanation_text(Answer(FIRST.article_id, [one]))
 
 
-def test_nothing_is_written_and_the_json_comes_back(root: Path) -> None:
-    before = snapshot_of(root)
-    answer = explain_article(str(root), PAGE)
+def test_nothing_is_written_and_the_json_comes_back(sample: Path) -> None:
+    before = snapshot_of(sample)
+    answer = explain_article(str(sample), PAGE)
     assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer
-    assert snapshot_of(root) == before
+    assert snapshot_of(sample) == before

@@ -16,14 +16,9 @@ from schemas.tables import TABLES
 from tests.warehouses import BATCHES, PAGE, add, article, build, snapshot_of, staged
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("query") / "warehouse")
-
-
 @pytest.fixture
-def connection(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(str(root)) as found:
+def connection(sample: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(str(sample)) as found:
         yield found
 
 
@@ -227,17 +222,17 @@ def test_times_are_utc_and_no_extension_is_fetched(connection: duckdb.DuckDBPyCo
     assert connection.execute(settings).fetchall() == [("UTC", False)]
 
 
-def test_nothing_is_written(root: Path) -> None:
-    before = snapshot_of(root)
-    with connect(str(root)) as connection:
+def test_nothing_is_written(sample: Path) -> None:
+    before = snapshot_of(sample)
+    with connect(str(sample)) as connection:
         counts(connection)
-    assert snapshot_of(root) == before
+    assert snapshot_of(sample) == before
 
 
-def test_the_views_can_be_made_by_hand_in_the_warehouse(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(root)
+def test_the_views_can_be_made_by_hand_in_the_warehouse(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample)
     assert set(view_sql()) == {*TABLES, *DERIVED}
-    with duckdb.connect() as by_hand, connect(str(root)) as ours:
+    with duckdb.connect() as by_hand, connect(str(sample)) as ours:
         for name, sql in view_sql().items():
             by_hand.execute(f"CREATE VIEW {name} AS {sql}")
         assert counts(by_hand) == counts(ours)

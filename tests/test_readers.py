@@ -16,15 +16,9 @@ from deltalake import DeltaTable
 
 from pipeline.query import connect
 from schemas.tables import TABLES, Table
-from tests.warehouses import build
 
 Rows = list[dict[str, Any]]
 Reader = Callable[[Path, Table], Rows]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("readers") / "warehouse")
 
 
 def pattern(root: Path, table: Table) -> str:
@@ -99,28 +93,28 @@ def as_text(value: Any) -> object:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
-def test_every_reader_gives_the_same_rows(reader: Reader, table: Table, root: Path) -> None:
-    expected = by_delta(root, table)
+def test_every_reader_gives_the_same_rows(reader: Reader, table: Table, sample: Path) -> None:
+    expected = by_delta(sample, table)
     assert len(expected) == ROWS[table.name]
     assert set(expected[0]) == set(table.full_schema.names)
-    assert normal(reader(root, table)) == normal(expected)
+    assert normal(reader(sample, table)) == normal(expected)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_delta_has_the_schema_and_finds_partitions(table: Table, root: Path) -> None:
-    delta = DeltaTable(root / table.name)
+def test_delta_has_the_schema_and_finds_partitions(table: Table, sample: Path) -> None:
+    delta = DeltaTable(sample / table.name)
     assert pa.schema(delta.schema().to_arrow()).equals(table.full_schema)
     assert delta.metadata().partition_columns == list(table.partitions)
-    days = {row["date"] for row in by_delta(root, table)}
+    days = {row["date"] for row in by_delta(sample, table)}
     day = min(days)
     found = delta.to_pyarrow_table(filters=[("date", "=", day)]).to_pylist()
-    assert normal(found) == normal([row for row in by_delta(root, table) if row["date"] == day])
+    assert normal(found) == normal([row for row in by_delta(sample, table) if row["date"] == day])
 
 
-def test_ids_and_batches_are_found_by_statistics(root: Path) -> None:
+def test_ids_and_batches_are_found_by_statistics(sample: Path) -> None:
     """What Delta says of bounds must be true, or readers would skip files that hold rows."""
     for table in (TABLES["articles"], TABLES["duplicates"]):
-        for row in by_delta(root, table):
+        for row in by_delta(sample, table):
             for name in ("article_id", "batch"):
-                lazy = pl.scan_delta(str(root / table.name)).filter(pl.col(name) == row[name])
+                lazy = pl.scan_delta(str(sample / table.name)).filter(pl.col(name) == row[name])
                 assert row["article_id"] in lazy.collect()["article_id"].to_list()

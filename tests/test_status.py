@@ -16,17 +16,7 @@ from tests.warehouses import BATCHES, add, article, build, snapshot_of, staged
 from transforms.files import store_at
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("plain") / "warehouse")
-
-
-@pytest.fixture(scope="module")
-def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("folded") / "warehouse", folded=True)
-
-
-@pytest.mark.parametrize("name", ["plain", "folded"])
+@pytest.mark.parametrize("name", ["sample", "folded"])
 def test_the_numbers_are_those_of_the_log(name: str, request: pytest.FixtureRequest) -> None:
     root: Path = request.getfixturevalue(name)
     before = snapshot_of(root)
@@ -41,14 +31,14 @@ def test_the_numbers_are_those_of_the_log(name: str, request: pytest.FixtureRequ
     assert snapshot_of(root) == before
 
 
-def test_sizes_are_those_of_the_files(plain: Path) -> None:
-    for name, size in status_of(str(plain)).tables.items():
-        files = list(plain.glob(f"{name}/date=*/**/*.parquet"))
+def test_sizes_are_those_of_the_files(sample: Path) -> None:
+    for name, size in status_of(str(sample)).tables.items():
+        files = list(sample.glob(f"{name}/date=*/**/*.parquet"))
         assert (size.files, size.bytes) == (len(files), sum(path.stat().st_size for path in files))
 
 
-def test_the_last_run_is_all_that_its_process_committed(plain: Path) -> None:
-    last = status_of(str(plain)).last_run
+def test_the_last_run_is_all_that_its_process_committed(sample: Path) -> None:
+    last = status_of(str(sample)).last_run
     assert last
     assert (last.first_batch, last.last_batch, last.read, last.seconds) == (1, 3, 13, 6.0)
     assert last.per_second == round(13 / 6, 1)
@@ -94,9 +84,9 @@ def test_an_input_that_came_in_several_batches_is_done_once(tmp_path: Path) -> N
     assert (status.inputs_done, status.inputs_in_part) == (1, [])
 
 
-def test_who_holds_the_lock(plain: Path) -> None:
-    with held(store_at(str(plain))):
-        status = status_of(str(plain))
+def test_who_holds_the_lock(sample: Path) -> None:
+    with held(store_at(str(sample))):
+        status = status_of(str(sample))
     assert status.held_by and (status.held_by.pid, status.held_by.alive) == (os.getpid(), True)
     assert "works in it" in status_text(status)
 
@@ -118,8 +108,8 @@ def test_a_damaged_log_is_one_sentence_with_its_cure(tmp_path: Path) -> None:
         status_of(str(tmp_path))
 
 
-def test_the_text_has_every_number_and_the_json_comes_back(plain: Path) -> None:
-    status = status_of(str(plain))
+def test_the_text_has_every_number_and_the_json_comes_back(sample: Path) -> None:
+    status = status_of(str(sample))
     text = status_text(status)
     for part in (
         "3 complete",

@@ -47,21 +47,11 @@ from tests.damage import (
     write,
 )
 from tests.plain import plain_config, plain_run
-from tests.warehouses import BATCHES, FIRST, add, article, build, snapshot_of, staged
+from tests.warehouses import BATCHES, FIRST, add, article, snapshot_of, staged
 from transforms.files import LocalStore, store_at
 from transforms.identity import article_id, content_hash
 
 GONE = "0" * 31 + "1"
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("plain") / "warehouse")
-
-
-@pytest.fixture(scope="module")
-def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("folded") / "warehouse", folded=True)
 
 
 def copy_of(warehouse: Path, to: Path) -> Path:
