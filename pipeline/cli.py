@@ -1,6 +1,5 @@
 """The command `newsbeam`. Results go to standard output, what a person reads to standard error."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -8,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import msgspec
 import yaml
 
 from pipeline import __version__
+from pipeline.commands.evaluate import evaluate
+from pipeline.commands.shared import configured, load, print_json, warehouse_of, whole_path
 from schemas.errors import UsageError, WorldError, disk_trouble
 
 TOO_MANY_DEAD = 3
@@ -51,55 +51,11 @@ def main() -> None:
     """
 
 
-def _configured(function: Any) -> Any:
-    """The arguments by which every command finds its configuration and its warehouse."""
-    options = (
-        click.argument("config", required=False),
-        click.option("--output", metavar="DIR", help="The folder of the warehouse."),
-        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration."),
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def _load(config: str | None, output: str | None, changes: Sequence[str], **more: Any) -> Any:
-    """The configuration with the command's changes, its output as a whole path."""
-    from pipeline.config import load_config
-
-    values: dict[str, Any] = {}
-    for change in changes:
-        key, found, value = change.partition("=")
-        if not found:
-            raise UsageError(f"--set {change}: give a key and a value, such as batch.bytes=8MB.")
-        values[key] = yaml.safe_load(value)
-    if output:
-        values["output"] = _whole(output)
-    return load_config(config, values | {key: value for key, value in more.items() if value})
-
-
-def _whole(path: str) -> str:
-    """A path as seen from here, whatever the configuration's root; an address as it is."""
-    return path if "://" in path else os.path.abspath(path)
-
-
-def _warehouse(config: Any) -> str:
-    """The warehouse of a command that reads one. Raises UsageError if there is none."""
-    from pipeline.warehouse import must_exist
-
-    if not config.output:
-        raise UsageError("Which warehouse? Give --output DIR, or a configuration that names one.")
-    must_exist(config.output)
-    return str(config.output)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(msgspec.to_builtins(value, str_keys=True), ensure_ascii=False, indent=2))
+main.add_command(evaluate)
 
 
 @main.command(name="run")
-@_configured
+@configured
 @click.option("--input", "inputs", multiple=True, metavar="PATH", help="Files, folders or globs to read; repeatable.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N articles.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
@@ -124,7 +80,7 @@ def run_command(
     """
     if config and config.startswith("-"):  # no configuration, so what stands first is an option after `--`
         beam_options, config = (config, *beam_options), None
-    loaded = _load(config, output, changes, input=tuple(map(_whole, inputs)), runner=runner)
+    loaded = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:
         _show_prospects(loaded, as_json)
@@ -148,7 +104,7 @@ def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | Non
         )
         _leave(128 + stop.number)
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     click.echo(summary_text(summary, config.output), err=True)
     if summary.unreadable and len(summary.unreadable) == summary.inputs:
         raise WorldError("None of the inputs could be read.")
@@ -163,7 +119,7 @@ def _show_prospects(config: Any, as_json: bool) -> None:
 
     prospects = dry_run(config)
     if as_json:
-        _print_json(prospects)
+        print_json(prospects)
         return
     for prospect in prospects:
         click.echo(f"{prospect.size:>15,}  {prospect.state:<20}  {prospect.input}")
@@ -180,13 +136,13 @@ def _time(text: str) -> datetime:
 
 
 @main.command()
-@_configured
+@configured
 def status(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """What is in the warehouse, what was done last, and who holds it."""
     from pipeline.status import status_of, status_text
 
-    found = status_of(_warehouse(_load(config, output, changes)))
-    _print_json(found) if as_json else click.echo(status_text(found))
+    found = status_of(warehouse_of(load(config, output, changes)))
+    print_json(found) if as_json else click.echo(status_text(found))
 
 
 def _config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
@@ -197,19 +153,19 @@ def _config_and(what: str, config: str | None, value: str | None) -> tuple[str |
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("sql", required=False, metavar="SQL")
 def query(config: str | None, sql: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Ask the tables in SQL (DuckDB). Only batches that are complete are seen."""
     from pipeline.query import connect, rows_as_text
 
     config, sql = _config_and("a question in SQL", config, sql)
-    with connect(_warehouse(_load(config, output, changes))) as connection:
+    with connect(warehouse_of(load(config, output, changes))) as connection:
         click.echo(rows_as_text(connection, sql, as_json))
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("article", required=False, metavar="ARTICLE")
 def explain(
     config: str | None, article: str | None, output: str | None, changes: tuple[str, ...], as_json: bool
@@ -218,21 +174,21 @@ def explain(
     from pipeline.explain import explain_article, explanation_text
 
     config, article = _config_and("an article's id or address, or a dead letter's id", config, article)
-    found = explain_article(_warehouse(_load(config, output, changes)), article)
-    _print_json(found) if as_json else click.echo(explanation_text(found))
+    found = explain_article(warehouse_of(load(config, output, changes)), article)
+    print_json(found) if as_json else click.echo(explanation_text(found))
 
 
 @main.command()
-@_configured
+@configured
 def verify(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Check every file of the warehouse against its log. Exit status 1, and what to do, if anything is wrong."""
     from pipeline.terminal import number_of
     from pipeline.verify import verify_warehouse
 
-    root = _warehouse(_load(config, output, changes))
+    root = warehouse_of(load(config, output, changes))
     findings = verify_warehouse(root)
     if as_json:
-        _print_json(findings)
+        print_json(findings)
     for note in findings.notes:
         click.echo(f"Note: {note}", err=True)
     for finding in findings.problems:
@@ -270,7 +226,7 @@ def config_init() -> None:
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration.")
 def config_show(path: str | None, changes: tuple[str, ...]) -> None:
     """Print the configuration as a run would use it."""
-    loaded = _load(path, None, changes)
+    loaded = load(path, None, changes)
     click.echo(yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
 
 
