@@ -6,10 +6,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check bench soak clean
+.PHONY: help run test check bench soak clean engines test-engines
 
 help:  ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 run: $(READY)  ## read the sample articles in seeds/ and print the tables
 	@$(BIN)/newsbeam run configs/quickstart.yaml
@@ -22,6 +22,12 @@ run: $(READY)  ## read the sample articles in seeds/ and print the tables
 
 test: $(READY)  ## run the tests (under 10 minutes on two cores)
 	@$(BIN)/python -m pytest
+
+engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Go, Java, Maven)
+	@PIP=$(BIN)/pip tests/engines/install.sh
+
+test-engines: $(READY)  ## run the tests on these engines (under 10 minutes); without one its tests are skipped
+	@$(BIN)/python -m pytest -m engines -rs
 
 check: $(READY)  ## lint and type-check
 	@$(BIN)/ruff check . && $(BIN)/mypy

@@ -31,6 +31,7 @@ REQUIRES = [
     "lxml-html-clean>=0.4.4,<1",  # trafilatura needs it, and names it as an extra that lxml no longer has
     "msgspec>=0.22,<0.23",
     "numpy>=2,<2.5",
+    "obstore>=0.12.1,<0.13",
     "protego>=0.7,<0.8",
     "publicsuffixlist>=1.1.2.20261023,<1.2",
     "py3langid>=0.4,<0.5",

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from pipeline.checks import BROKEN, RESTORE, Finding, Log, Logged, LoggedFile, some, unequal, unreadable
-from pipeline.delta import APP
+from pipeline.delta import APP, table_at
 from pipeline.log import INDEX, LOG, SNAPSHOTS, STAGING, entry_name, index_name, newest_manifest
-from pipeline.staging import is_garbage, staged_index
+from pipeline.staging import batch_of, is_garbage, staged_index
 from pipeline.terminal import number_of
 from schemas.tables import TABLES, Table
 from transforms.files import Store
@@ -23,7 +23,7 @@ _COUNTS = ("batch", "read", "unique", "duplicates", "known", "dead", "inputs", "
 def published_upto(store: Store, log: Log) -> int:
     """The last batch that is complete, by the number that whoever opens the warehouse for writing goes by."""
     try:
-        return DeltaTable(store.path("runs")).transaction_version(APP) or 0
+        return table_at(store, TABLES["runs"]).transaction_version(APP) or 0
     except Exception:  # deltalake raises many kinds; check_delta tells of it
         return max((batch.number for batch in log.batches if _stands(store, batch.of("runs"))), default=0)
 
@@ -93,7 +93,7 @@ def check_delta(store: Store, log: Log) -> Iterator[Finding]:
     for table in TABLES.values():
         cure = _delta_cure(table, log)
         try:
-            delta = DeltaTable(store.path(table.name))
+            delta = table_at(store, table)
             wrong = list(_delta_problems(store, delta, table, log))
         except Exception as error:  # deltalake raises many kinds
             yield unreadable(f"{table.name}/_delta_log", error, cure)
@@ -145,7 +145,8 @@ def check_runs(store: Store, log: Log) -> Iterator[Finding]:
     broken = set()
     for info in store.walk("runs"):
         try:
-            rows = pq.ParquetFile(store.path(info.name)).read().to_pylist()
+            with store.open(info.name) as source, pq.ParquetFile(source) as file:
+                rows = file.read().to_pylist()
         except BROKEN as error:
             broken.add(info.name)
             yield unreadable(info.name, error)
@@ -178,7 +179,7 @@ def _check_run(name: str, row: Mapping[str, object], batch: Logged) -> Iterator[
 
 def notes_on_leftovers(store: Store, log: Log) -> Iterator[str]:
     """What is harmless: what was cut off before its commit, and what a snapshot has made needless."""
-    committed = {batch.token for batch in log.batches}
+    committed = {batch_of(batch.token) for batch in log.batches}
     staged = [name for name in store.names(STAGING) if name not in committed and is_garbage(store, name)]
     if staged:
         what = number_of(len(staged), "unfinished batch", "es")

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.errors import UsageError
+from transforms.files import store_at
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
 
@@ -42,11 +43,11 @@ class Names(_Section):
 class Config(_Section):
     """What a run does."""
 
-    input: tuple[str, ...] = Field((), description="Files, folders and globs, relative to `root`.")
+    input: tuple[str, ...] = Field((), description="Files, folders, globs and addresses (s3://…), relative to `root`.")
     root: str = Field(
         "", description="The folder that names of inputs are relative to; the configuration's own by default."
     )
-    output: str = Field("", description="The folder of the warehouse, relative to `root`.")
+    output: str = Field("", description="The folder of the warehouse, relative to `root`; or s3://BUCKET/FOLDER.")
     columns: Mapping[str, str] = Field(
         {}, description="Field of an article: the input's name for it, with dots for nesting (`source: meta.site`)."
     )
@@ -100,7 +101,7 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     """
     text = _read(path) if path else ""
     values = _parse(path or "", text)
-    folder = os.path.dirname(os.path.abspath(path)) if path else os.getcwd()
+    folder = _folder(path) if path else os.getcwd()
     for key, value in changes.items():
         _put(values, key, value)
     values["root"] = _below(folder, values.get("root", ""))
@@ -144,11 +145,20 @@ def _below(folder: str, path: Any) -> Any:
     """A path relative to a folder as a whole one; an address, or what is no path at all, as it is."""
     if not isinstance(path, str) or "://" in path:
         return path
+    if "://" in folder:
+        return f"{folder.rstrip('/')}/{path}".rstrip("/")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0] if "://" in path else os.path.dirname(os.path.abspath(path))
 
 
 def _read(path: str) -> str:
     try:
+        if "://" in path:
+            folder, _, name = path.rpartition("/")
+            return store_at(folder).read(name).decode()
         return Path(path).read_text("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: the configuration cannot be read: {error.strerror}.") from None

@@ -1,9 +1,10 @@
 """The Delta log beside each table: one commit per batch, in the order of the log, and never twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from pipeline.log import File
@@ -20,16 +21,28 @@ CHECKPOINT_EVERY = 100
 def create(store: Store, table: Table) -> None:
     """Create the Delta log of an empty table, if there is none."""
     description = f"one row per {table.one_row_per}"
-    path = store.path(table.name)
-    options = {"delta.checkpointInterval": str(CHECKPOINT_EVERY)}
-    DeltaTable.create(
-        path, table.full_schema, "ignore", list(table.partitions), table.name, description, configuration=options
-    )
+    with _explained(store):
+        DeltaTable.create(
+            store.path(table.name),
+            table.full_schema,
+            "ignore",
+            list(table.partitions),
+            table.name,
+            description,
+            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
+            storage_options=store.options or None,
+        )
+
+
+def table_at(store: Store, table: Table) -> DeltaTable:
+    """The table as Delta has it now."""
+    with _explained(store):
+        return DeltaTable(store.path(table.name), storage_options=store.options or None)
 
 
 def done(store: Store, table: Table) -> int:
     """The number of the last batch that the table's Delta log has; 0 if none."""
-    return DeltaTable(store.path(table.name)).transaction_version(APP) or 0
+    return table_at(store, table).transaction_version(APP) or 0
 
 
 def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> None:
@@ -39,17 +52,19 @@ def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> No
     handle repeats later (measured with 1.6), so what is in is asked first, through the handle that then commits.
     """
     for _ in range(_TRIES):
-        delta = DeltaTable(store.path(table.name))
+        delta = table_at(store, table)
         if (delta.transaction_version(APP) or 0) >= number:
             return
+        properties = CommitProperties(app_transactions=[Transaction(APP, number)], max_commit_retries=0)
         try:
-            delta.create_write_transaction(
-                [_add(file) for file in files],
-                mode="append",
-                schema=table.full_schema,
-                partition_by=list(table.partitions),
-                commit_properties=CommitProperties(app_transactions=[Transaction(APP, number)], max_commit_retries=0),
-            )
+            with _explained(store):
+                delta.create_write_transaction(
+                    [_add(file) for file in files],
+                    mode="append",
+                    schema=table.full_schema,
+                    partition_by=list(table.partitions),
+                    commit_properties=properties,
+                )
         except CommitFailedError:
             continue  # someone else rolled this entry forward at the same moment
         _sync(store, f"{table.name}/_delta_log")
@@ -64,5 +79,24 @@ def _add(file: File) -> AddAction:
 
 def _sync(store: Store, folder: str) -> None:
     """deltalake does not wait for the disk; a lost commit would be a batch that Delta readers never see."""
+    if store.options:
+        return  # an object store has it when it says so
     newest = max(name for name in store.names(folder) if name.endswith(".json"))
     store.sync(f"{folder}/{newest}")
+
+
+@contextmanager
+def _explained(store: Store) -> Iterator[None]:
+    """What an object store refuses deltalake, in a sentence; of a local table its errors tell of damage."""
+    try:
+        yield
+    except (CommitFailedError, TableNotFoundError):
+        raise
+    except (DeltaError, OSError) as error:
+        if not store.options:
+            raise
+        reason = " ".join(str(error).partition("\n")[0].split())[:300]
+        raise WorldError(
+            f"{store.root}: Delta cannot use the object store: {reason}. What was committed is safe; "
+            "run the same command again."
+        ) from error

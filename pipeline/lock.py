@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pipeline.staging import process_lives
-from schemas.errors import Busy
+from schemas.errors import Busy, WorldError
 from transforms.files import Store
 
 LOCK = "_newsbeam/lock"
@@ -65,7 +65,7 @@ def is_alive(holder: dict[str, str | int]) -> bool:
 
 def _beat(store: Store, mine: dict[str, str | int], stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
-        with suppress(OSError):
+        with suppress(OSError, WorldError):
             if _is(holder_of(store), mine):
                 store.write(LOCK, _with_heartbeat(mine))
 

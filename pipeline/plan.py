@@ -11,7 +11,7 @@ from pipeline.ledger import Ledger, Span
 from pipeline.spool import Spool, Tee
 from schemas.records import Chunk, Piece, Problem
 from transforms.compression import UNPACK_ERRORS, Readable, plain_name, unpacked
-from transforms.files import Info, Store
+from transforms.files import Info, Inputs, Store
 from transforms.formats import format_named, recognise, unrecognised
 from transforms.formats.base import HEAD, Cut, Format
 
@@ -30,8 +30,8 @@ class Cutting(NamedTuple):
 class Planner:
     """Hands out what is new, batch by batch. Keeps its place, so that a large input is unpacked once in a run."""
 
-    def __init__(self, store: Store, inputs: Iterable[Info], ledger: Ledger) -> None:
-        self._store, self._ledger, self._spool = store, ledger, Spool()
+    def __init__(self, store: Inputs, inputs: Iterable[Info], ledger: Ledger, warehouse: Store) -> None:
+        self._store, self._ledger, self._spool = store, ledger, Spool(warehouse)
         self.unreadable: dict[str, str] = {}
         """Inputs that could not be opened, and why. Nothing of them is committed, so the next run tries them again."""
         self.changed: set[str] = set()
@@ -42,9 +42,9 @@ class Planner:
         self._cuttings = chain.from_iterable(map(self._input, new))
         self._held: Cutting | None = None
 
-    def batch(self, spool_path: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
+    def batch(self, spool: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
         """The chunks of the next batch; none when nothing is new. At least one piece, however large."""
-        self._spool.begin(spool_path)
+        self._spool.begin(spool)
         pieces: list[Piece] = []
         total, left = 0, most_records
         while left != 0 and (cutting := self._next()):
@@ -92,7 +92,7 @@ class Planner:
         try:
             with self._store.open(info.name) as self._open:
                 for cutting in cuttings(self._store.path(info.name), info, self._open, done):
-                    if self._store.info(info.name) != info:
+                    if (now := self._store.info(info.name)) is None or now.version != info.version:
                         self.changed.add(info.name)
                         return
                     yield cutting

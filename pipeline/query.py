@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.delta import table_at
 from pipeline.terminal import visible
 from pipeline.warehouse import warehouse_at
 from schemas.errors import UsageError, WorldError
@@ -94,7 +95,8 @@ def connect(root: str) -> duckdb.DuckDBPyConnection:
     Raises UsageError where there is no warehouse, or where DuckDB cannot address it; WorldError if it is damaged.
     """
     store = warehouse_at(root)
-    _check_addressable(store.root)
+    if not store.options:
+        _check_addressable(store.root)
     connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
@@ -105,8 +107,21 @@ def connect(root: str) -> duckdb.DuckDBPyConnection:
     with explained():
         connection.execute("SET TimeZone = 'UTC'")
         for name, sql in view_sql(store.root).items():
-            _create(connection, store, name, sql)
+            if store.options and name in TABLES:
+                _create_remote(connection, store, name)
+            else:
+                _create(connection, store, name, sql)
     return connection
+
+
+def _create_remote(connection: duckdb.DuckDBPyConnection, store: Store, name: str) -> None:
+    """A table in an object store, as Delta lists it: DuckDB would need an extension from the network to read there."""
+    connection.register(f"remote_{name}", table_at(store, TABLES[name]).to_pyarrow_dataset())
+    if name == "runs":
+        connection.execute("CREATE TEMP TABLE runs AS SELECT * FROM remote_runs")
+    else:
+        rows = f"SELECT * FROM remote_{name} WHERE batch IN (SELECT batch FROM runs)"
+        connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
 
 
 def _check_addressable(root: str) -> None:

@@ -17,11 +17,11 @@ from pipeline.ledger import Ledger
 from pipeline.lock import held
 from pipeline.log import STAGING, Entry, History, Manifest, read_history
 from pipeline.plan import Planner
-from pipeline.staging import new_token
+from pipeline.staging import batch_of, new_token
 from pipeline.steps import Batch, Steps
 from pipeline.warehouse import check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
-from transforms.files import Info, store_at
+from transforms.files import Info, Inputs, store_at
 
 _VOID_TRIES = 20
 
@@ -80,13 +80,12 @@ class Session:
     def _new_planner(self) -> Planner:
         history = self._warehouse.refresh()
         ledger = Ledger(self._warehouse.store, history, self._inputs)
-        return Planner(store_at(self.config.root), self._inputs, ledger)
+        return Planner(Inputs(self.config.root), self._inputs, ledger, self._warehouse.store)
 
     def plan(self, most_records: int | None) -> Batch | None:
         """The next batch; None when nothing is new."""
         began, token = time.time(), new_token()
-        spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
-        chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
+        chunks = self.planner.batch(f"{STAGING}/{token}/spool", self.config.batch.bytes, most_records)
         self.summary.unreadable |= self.planner.unreadable
         self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
         if not chunks:
@@ -103,11 +102,10 @@ class Session:
             line(batch, Steps(self.config, batch.small()))
         finally:  # also where the line was broken off: the log knows
             for entry in self._warehouse.refresh().tail:
-                if entry.token == batch.token:
+                if batch_of(entry.token) == batch.token:
                     self.summary.add(entry)
                     committed = True
-            if not committed:
-                self._warehouse.store.remove(f"{STAGING}/{batch.token}")
+            self._warehouse.store.remove(f"{STAGING}/{batch.token}")
         if not committed:
             self._plan_anew()
 
@@ -151,7 +149,7 @@ def new_inputs(config: Config) -> list[Info]:
         raise UsageError("There is nothing to read: give --input, or `input` in the configuration.")
     if not config.output:
         raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
-    return list_inputs(store_at(config.root), config.input, config.output)
+    return list_inputs(config.root, config.input, config.output)
 
 
 class Prospect(Struct, frozen=True):

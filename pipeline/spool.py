@@ -1,12 +1,13 @@
 """The spool: unpacked bytes of compressed inputs, laid where workers can read them in any order.
 
-Without it each worker would unpack an input anew from its start; with it, it is unpacked once, by the planner.
+Without it each worker would unpack an input anew from its start; with it, it is unpacked once, by the planner. It lies
+in the warehouse, beside the staged files: whoever can write there can read it.
 """
 
-import os
 from typing import BinaryIO
 
 from transforms.compression import Readable
+from transforms.files import Store
 from transforms.formats.base import MAX_RAW, MAX_RECORD
 
 _MOST_HELD = 2 * MAX_RECORD + 8 * MAX_RAW
@@ -16,23 +17,26 @@ _HEAD_KEPT = 4 * MAX_RAW
 class Spool:
     """One file per batch. It is made when something is laid in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store, self._name, self._at = store, "", 0
         self._file: BinaryIO | None = None
-        self.path = ""
 
-    def begin(self, path: str) -> None:
+    @property
+    def path(self) -> str:
+        return self._store.path(self._name)
+
+    def begin(self, name: str) -> None:
         """Begin the next batch's file."""
         self.close()
-        self.path = path
+        self._name, self._at = name, 0
 
     def add(self, data: bytes) -> int:
         """Lay bytes in the file; gives where they stand."""
         if self._file is None:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._file = open(self.path, "wb")  # noqa: SIM115 - open until the batch is planned
-        at = self._file.tell()
+            self._file = self._store.writer(self._name)
         self._file.write(data)
-        return at
+        self._at += len(data)
+        return self._at - len(data)
 
     def close(self) -> None:
         if self._file is not None:

@@ -2,12 +2,12 @@
 
 import json
 import os
+import secrets
 import socket
 import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +22,7 @@ GARBAGE_AGE = 86_400.0
 """Seconds after which what another machine staged without committing is taken for garbage."""
 _STATISTICS = ("article_id", "duplicate_of", "letter_id", "key", "published_at", "batch", "word_count")
 """Columns with statistics: ids, dates and counts, not texts."""
-_WRITERS = 8
+WRITERS = 8
 """Files written at once: each waits for the disk twice, and the disk serves many as fast as one."""
 _FEW_VALUES = [
     *("date_source", "date_precision", "language", "source", "feed_url", "section", "wire", "topic_code"),
@@ -39,9 +39,19 @@ def new_token() -> str:
     return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:12]}"
 
 
+def attempt(token: str) -> str:
+    """A name for one try at a batch: an engine may try a step again, even while the first try still runs."""
+    return f"{token}/{secrets.token_hex(4)}"
+
+
+def batch_of(token: str) -> str:
+    """The batch that an attempt belongs to."""
+    return token.partition("/")[0]
+
+
 def stage(store: Store, token: str, number: int, rows: Iterable[tuple[Table, Place, pa.Table]]) -> list[File]:
     """Write the rows of a batch where no reader sees them, while more are made. Durable when it returns."""
-    with ThreadPoolExecutor(_WRITERS) as pool:
+    with ThreadPoolExecutor(WRITERS) as pool:
         return list(pool.map(lambda part: _stage_one(store, token, number, *part), rows))
 
 
@@ -96,9 +106,8 @@ def is_garbage(store: Store, token: str) -> bool:
     host, _, rest = token.rpartition("_")[0].rpartition("_")
     if host == socket.gethostname() and rest.isdigit():
         return not process_lives(int(rest))
-    with suppress(OSError):
-        return time.time() - os.stat(store.path(f"{STAGING}/{token}")).st_mtime > GARBAGE_AGE
-    return False
+    newest = max((info.modified for info in store.walk(f"{STAGING}/{token}")), default=None)
+    return newest is not None and time.time() - newest > GARBAGE_AGE
 
 
 def process_lives(pid: int) -> bool:

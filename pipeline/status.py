@@ -14,7 +14,7 @@ from pipeline import delta
 from pipeline.ledger import Span, joined, ledger_table
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import STAGING, History, read_history, snapshot_name
-from pipeline.staging import is_garbage
+from pipeline.staging import batch_of, is_garbage
 from pipeline.terminal import number_of, size_text, visible
 from pipeline.warehouse import warehouse_at
 from schemas.errors import WorldError
@@ -177,7 +177,7 @@ def _status(store: Store) -> Status:
         last_date=last,
         last_run=_last_run(totals.last),
         held_by=_holder(store),
-        leftovers=_leftovers(store, {entry.token for entry in history.tail}),
+        leftovers=_leftovers(store, {batch_of(entry.token) for entry in history.tail}),
     )
 
 
@@ -203,7 +203,7 @@ def _entries(store: Store, history: History) -> Iterator[_Entry]:
 
 def _process(entry: _Entry) -> str:
     """Host and process that staged a batch: the same for all batches of one run."""
-    return entry.token.rpartition("_")[0]
+    return batch_of(entry.token).rpartition("_")[0]
 
 
 def _last_run(entries: list[_Entry]) -> LastRun | None:

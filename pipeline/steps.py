@@ -13,14 +13,14 @@ from pipeline import progress
 from pipeline.config import Config
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry, File, read_history
-from pipeline.staging import stage, stage_index, stage_run
+from pipeline.staging import attempt, stage, stage_index, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
 from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
 from transforms import copies, names, topics
-from transforms.files import store_at
+from transforms.files import Inputs, store_at
 from transforms.read import read_chunk
 from transforms.rows import rows_of
 
@@ -57,7 +57,7 @@ class Steps:
 
     def read(self, chunk: Chunk) -> Chunk:
         """From pieces of input to articles, each `read` or `dead`."""
-        root = store_at(self.config.root)
+        root = Inputs(self.config.root)
         return _timed("read", chunk, lambda: read_chunk(chunk, root, self.config.columns, self.batch.now))
 
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -95,14 +95,14 @@ class Steps:
         for chunk in chunks:
             check_complete(chunk)
         articles = [article for chunk in chunks for article in chunk.articles]
-        batch, store = self.batch, store_at(self.config.output)
-        files = stage(store, batch.token, batch.number, rows_of(articles, batch.now, batch.number))
+        batch, store, token = self.batch, store_at(self.config.output), attempt(self.batch.token)
+        files = stage(store, token, batch.number, rows_of(articles, batch.now, batch.number))
         index = index_table(articles, batch.now, batch.number)
         if len(index):
-            stage_index(store, batch.token, index)
+            stage_index(store, token, index)
         run = self._run(chunks, articles, time.perf_counter() - started)
-        files.append(stage_run(store, batch.token, run, str(batch.now.date())))
-        yield self._entry(chunks, run, files, len(index))
+        files.append(stage_run(store, token, run, str(batch.now.date())))
+        yield self._entry(token, chunks, run, files, len(index))
 
     def commit(self, entry: Entry) -> Iterator[int]:
         """The number of the entry, if it could be committed; nothing if the batch is void: someone took its number."""
@@ -136,10 +136,10 @@ class Steps:
             config_hash=self.config.hash(),
         )
 
-    def _entry(self, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int) -> Entry:
+    def _entry(self, token: str, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int) -> Entry:
         return Entry(
             number=self.batch.number,
-            token=self.batch.token,
+            token=token,
             now=self.batch.now,
             run=run,
             pieces=[piece for chunk in chunks for piece in chunk.pieces],

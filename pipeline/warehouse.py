@@ -7,11 +7,12 @@ opens the warehouse next; what was staged without an entry is garbage.
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from pipeline import delta
 from pipeline.log import STAGING, Entry, History, append, index_name, read_history
 from pipeline.snapshots import fold, fold_due, remove_folded
-from pipeline.staging import is_garbage, staged_index
+from pipeline.staging import WRITERS, batch_of, is_garbage, staged_index
 from schemas.errors import UsageError, WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Table
 from transforms.files import Store, store_at
@@ -36,11 +37,15 @@ class Warehouse:
         return self.history
 
     def commit(self, entry: Entry) -> bool:
-        """Commit and publish a staged batch. False if its number was taken: then the batch is void."""
-        if not append(self.store, entry):
+        """Commit and publish a staged batch. False if its number was taken: then the batch is void.
+
+        So it is if something staged was taken for garbage: its writer slept for a day, or was given up as dead.
+        """
+        there = {info.name for info in self.store.walk(f"{STAGING}/{entry.token}")}
+        if not there.issuperset(file.staged for file in entry.files) or not append(self.store, entry):
             return False
         self.refresh()
-        self.store.remove(f"{STAGING}/{entry.token}")
+        self.store.remove(f"{STAGING}/{batch_of(entry.token)}")
         if fold_due(self.history):
             fold(self.store, self.history)
         return True
@@ -128,8 +133,8 @@ def publish(store: Store, entry: Entry) -> None:
 
 def _publish_table(store: Store, entry: Entry, table: Table) -> None:
     files = [file for file in entry.files if file.table == table.name]
-    for file in files:
-        store.move(file.staged, file.path)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda file: store.move(file.staged, file.path), files))
     if files:
         delta.commit(store, table, entry.number, files)
 

@@ -32,7 +32,7 @@ def plain_run(config: Config, limit: int | None = None) -> Summary:
     return summary
 
 
-def plain_config(root: Path, output: Path, *inputs: str, **more: object) -> Config:
+def plain_config(root: Path, output: Path | str, *inputs: str, **more: object) -> Config:
     """A configuration without models, for tests of what is around the names."""
     values = {"input": inputs or (".",), "root": str(root), "output": str(output), "models": {"en": None}, **more}
     return Config.model_validate(values)

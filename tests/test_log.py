@@ -75,8 +75,8 @@ def test_readers_of_another_format_are_told(store: LocalStore) -> None:
 
 
 def test_an_object_store_is_refused_in_a_sentence() -> None:
-    with pytest.raises(WorldError, match="cannot be used yet"):
-        store_at("s3://bucket/x")
+    with pytest.raises(WorldError, match="cannot be used; give"):
+        store_at("gs://bucket/x")
 
 
 def test_the_lock(store: LocalStore) -> None:

@@ -18,7 +18,7 @@ from pipeline.spool import Tee
 from schemas.records import Chunk, Piece
 from schemas.tables import Run
 from tests.plain import NOW
-from transforms.files import LocalStore
+from transforms.files import Inputs, LocalStore
 from transforms.formats.base import MAX_RAW
 
 EMPTY = History(Manifest(number=0, index_rows=0), [])
@@ -44,7 +44,7 @@ def entry_of(pieces: list[Piece], number: int) -> Entry:
 def plan_all(root: Path, history: History, spool: Path, most: int, batches: int | None = None) -> list[list[Chunk]]:
     store = LocalStore(str(root))
     inputs = list(store.walk())
-    planner = Planner(store, inputs, Ledger(store, history, inputs))
+    planner = Planner(Inputs(store.root), inputs, Ledger(store, history, inputs), store)
     result: list[list[Chunk]] = []
     while (batches is None or len(result) < batches) and (batch := planner.batch(f"{spool}{len(result)}", most)):
         result.append(batch)
@@ -89,7 +89,7 @@ def test_a_limit_cuts_inside_a_piece(tmp_path: Path) -> None:
         root.mkdir()
         (root / f"a.{name}").write_bytes(pack(b"".join(ROWS)))
         store = LocalStore(str(root))
-        planner = Planner(store, list(store.walk()), Ledger(store, EMPTY, []))
+        planner = Planner(Inputs(store.root), list(store.walk()), Ledger(store, EMPTY, []), store)
         batch = planner.batch(str(root / "spool"), 10**9, 300)
         pieces = [piece for chunk in batch for piece in chunk.pieces]
         assert [piece.records for piece in pieces] == [256, 44] and not pieces[-1].last

@@ -1,7 +1,7 @@
 """One filesystem layer: everything that is read or kept goes through a store.
 
-A store is a folder and all below it; names are relative, with `/`. Local folders today. An object store is one more
-class with these methods: each maps to one request there (`create` to put-if-absent), and none needs a rename.
+A store is a folder and all below it; names are relative, with `/`: a folder on a local disk, or one of an object store
+(`s3.py`), where each method is a request or two (`create` a put-if-absent), and none needs a rename.
 """
 
 import errno
@@ -17,20 +17,24 @@ from schemas.errors import WorldError
 
 
 class Info(NamedTuple):
-    """A file: its name below the store, its size in bytes, and a text that changes when the file does."""
+    """A file: its name below the store, its size in bytes, a text that changes when the file does, and when it did."""
 
     name: str
     size: int
     version: str
+    modified: float = 0.0
+    """In seconds since the epoch, by the clock of where it lies."""
 
 
 class Store(Protocol):
     """What the warehouse asks of the place it lies in. Every method that writes is durable when it returns."""
 
     root: str
+    options: dict[str, str]
+    """What a library that opens a `path` by itself must know, under object_store's names; nothing for local folders."""
 
     def path(self, name: str) -> str:
-        """The name as other libraries want it."""
+        """The name as other libraries want it: a whole path or address."""
 
     def open(self, name: str) -> BinaryIO: ...
 
@@ -51,6 +55,9 @@ class Store(Protocol):
     def write(self, name: str, data: bytes) -> None:
         """Write the file, whole or not at all."""
 
+    def writer(self, name: str) -> BinaryIO:
+        """A new file to be written from its start. It is there when it is closed; not waited for."""
+
     def move(self, name: str, to: str) -> None:
         """Give the file another name; harmless if that was done before."""
 
@@ -64,12 +71,49 @@ class Store(Protocol):
 def store_at(root: str) -> Store:
     """The store for a folder's path or address.
 
-    Raises WorldError for an address of a kind that is not supported.
+    Raises WorldError for an address of a kind that is not supported, or of an object store that cannot be used.
     """
     scheme, found, _ = root.partition("://")
+    if found and scheme == "s3":
+        from transforms.s3 import S3Store
+
+        return S3Store(root)
     if found and scheme != "file":
-        raise WorldError(f"{root}: addresses with {scheme}:// cannot be used yet; give a local folder.")
+        raise WorldError(
+            f"{root}: addresses with {scheme}:// cannot be used; give a local folder or s3://BUCKET/FOLDER."
+        )
     return LocalStore(root.removeprefix("file://"))
+
+
+class Inputs:
+    """Where inputs are read: names below a root, and whole paths and addresses of what lies elsewhere."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._store = store_at(root)
+
+    def path(self, name: str) -> str:
+        return name if "://" in name else self._store.path(name)
+
+    def open(self, name: str) -> BinaryIO:
+        store, name = self._place(name)
+        return store.open(name)
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        store, name = self._place(name)
+        return store.read(name, offset, length)
+
+    def info(self, name: str) -> Info | None:
+        store, below = self._place(name)
+        found = store.info(below)
+        return found and found._replace(name=name)
+
+    def _place(self, name: str) -> tuple[Store, str]:
+        """The store that has a name, and the name there."""
+        if "://" in name:
+            folder, _, file = name.rpartition("/")
+            return store_at(folder), file
+        return self._store, name
 
 
 class LocalStore:
@@ -77,6 +121,7 @@ class LocalStore:
 
     def __init__(self, root: str) -> None:
         self.root = str(Path(root).absolute())
+        self.options: dict[str, str] = {}
 
     def path(self, name: str) -> str:
         return os.path.join(self.root, name) if name else self.root
@@ -96,7 +141,7 @@ class LocalStore:
             return None
         if not stat.S_ISREG(found.st_mode):  # a pipe would block whoever opens it
             return None
-        return Info(name, found.st_size, f"{found.st_size}-{found.st_mtime_ns}")
+        return Info(name, found.st_size, f"{found.st_size}-{found.st_mtime_ns}", found.st_mtime)
 
     def walk(self, folder: str = "") -> Iterator[Info]:
         top = self.path(folder)
@@ -133,6 +178,11 @@ class LocalStore:
     def write(self, name: str, data: bytes) -> None:
         os.replace(self._draft(name, data), self.path(name))
         self._sync_folder(name)
+
+    def writer(self, name: str) -> BinaryIO:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
     def move(self, name: str, to: str) -> None:
         os.makedirs(os.path.dirname(self.path(to)), exist_ok=True)

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from schemas.records import Article, Chunk, Piece
 from transforms.article import InputChanged, read_piece
-from transforms.files import Store
+from transforms.files import Inputs
 from transforms.formats import format_named
 from transforms.formats.base import MAX_RAW
 
 
-def read_chunk(chunk: Chunk, store: Store, columns: Mapping[str, str], now: datetime) -> Chunk:
+def read_chunk(chunk: Chunk, store: Inputs, columns: Mapping[str, str], now: datetime) -> Chunk:
     """The chunk with the articles of its pieces, as many as they have records.
 
     A piece whose input has changed since it was planned is left out, and the input named in `changed`.
@@ -35,11 +35,11 @@ def read_chunk(chunk: Chunk, store: Store, columns: Mapping[str, str], now: date
     return replace(chunk, pieces=pieces, articles=articles, changed=changed)
 
 
-def _read(piece: Piece, store: Store, columns: Mapping[str, str], now: datetime) -> list[Article]:
+def _read(piece: Piece, store: Inputs, columns: Mapping[str, str], now: datetime) -> list[Article]:
     data = store.read(piece.path, piece.at, min(piece.length, MAX_RAW) if piece.problem else piece.length)
     return read_piece(piece, data, format_named(piece.format) if piece.format else None, dict(columns), now)
 
 
-def _unchanged(piece: Piece, store: Store) -> bool:
+def _unchanged(piece: Piece, store: Inputs) -> bool:
     info = store.info(piece.input)
     return info is not None and info.version == piece.version
