@@ -36,6 +36,14 @@ class Batch(_Section):
     )
 
 
+class Watch(_Section):
+    interval: float = Field(2.0, gt=0, description="Seconds between two looks for what is new.")
+    quiet: float = Field(2.0, ge=0, description="Seconds without a change after which a file is taken for whole.")
+    commit_every: float = Field(
+        5.0, ge=0, description="Least seconds between two commits, unless a whole batch waits: fewer, larger files."
+    )
+
+
 class Names(_Section):
     labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
 
@@ -57,6 +65,7 @@ class Config(_Section):
     )
     names: Names = Names()
     batch: Batch = Batch()
+    watch: Watch = Watch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
     workers: int | None = Field(
@@ -158,7 +167,9 @@ def _read(path: str) -> str:
     try:
         if "://" in path:
             folder, _, name = path.rpartition("/")
-            return store_at(folder).read(name).decode()
+            store = store_at(folder)
+            store.check()
+            return store.read(name).decode()
         return Path(path).read_text("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: the configuration cannot be read: {error.strerror}.") from None
@@ -210,7 +221,7 @@ def _explained(error: ValidationError, path: str | None, text: str) -> Iterator[
         where = f"{path}, line {line}: " if path and line else ""
         key = ".".join(place)
         if mistake["type"] == "extra_forbidden":
-            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()] + ["names", "batch"]
+            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()] + ["names", "batch", "watch"]
             yield f"{where}there is no key {key!r}{_nearest(place[-1], siblings)}."
         else:
             yield f"{where}{key}: {mistake['msg'].removeprefix('Value error, ')}."

@@ -9,11 +9,11 @@ from schemas.errors import UsageError
 from transforms.files import Info, LocalStore, store_at
 
 
-def list_inputs(root: str, patterns: Sequence[str], warehouse: str) -> list[Info]:
+def list_inputs(root: str, patterns: Sequence[str], warehouse: str, must_match: bool = True) -> list[Info]:
     """Every file that the patterns name, once, sorted by name; never those of the warehouse itself.
 
     Files whose name begins with a dot or an underscore are left out of folders and globs. A file outside of the root
-    is named by its whole path or address. Raises UsageError for a pattern that matches nothing.
+    is named by its whole path or address. Raises UsageError for a pattern that matches nothing, unless that may change.
     """
     found: dict[str, Info] = {}
     inside = os.path.join(_real(warehouse), "")
@@ -23,7 +23,7 @@ def list_inputs(root: str, patterns: Sequence[str], warehouse: str) -> list[Info
             matched = True
             if not _real(_whole(root, info.name)).startswith(inside):
                 found[info.name] = info
-        if not matched:
+        if must_match and not matched:
             raise UsageError(f"{pattern}: no such file or folder below {root}, or nothing in it.")
     return [found[name] for name in sorted(found)]
 
@@ -72,6 +72,7 @@ def _remote_matches(root: str, address: str) -> Iterator[Info]:
     key = re.sub(r"/(\./)+", "/", address[len(bucket) + 1 :]).removesuffix("/.").strip("/")
     store, before = store_at(bucket), f"{root.rstrip('/')}/"
     folder = re.split(r"[*?\[]", key)[0].rpartition("/")[0] if glob.has_magic(key) else key
+    store.check()
     info = store.info(key)
     found = [info] if info else store.walk(folder if folder != "." else "")
     matches = re.compile(_glob(key) if glob.has_magic(key) and not info else ".*", re.S).fullmatch

@@ -82,6 +82,16 @@ class Session:
         ledger = Ledger(self._warehouse.store, history, self._inputs)
         return Planner(Inputs(self.config.root), self._inputs, ledger, self._warehouse.store)
 
+    def look(self, inputs: Sequence[Info]) -> None:
+        """Turn to another list of inputs."""
+        self._inputs = inputs
+        self.planner = self._new_planner()
+
+    def finished(self) -> list[Info]:
+        """The inputs that are in to their ends."""
+        ledger = Ledger(self._warehouse.store, self._warehouse.history, self._inputs)
+        return [info for info in self._inputs if ledger.done(info).last]
+
     def plan(self, most_records: int | None) -> Batch | None:
         """The next batch; None when nothing is new."""
         began, token = time.time(), new_token()
@@ -143,13 +153,13 @@ def run(
         summary.seconds = time.monotonic() - started
 
 
-def new_inputs(config: Config) -> list[Info]:
-    """The files that the configuration names. Raises UsageError if it names none."""
+def new_inputs(config: Config, must_match: bool = True) -> list[Info]:
+    """The files that the configuration names. Raises UsageError if it names none, or one that is not there."""
     if not config.input:
         raise UsageError("There is nothing to read: give --input, or `input` in the configuration.")
     if not config.output:
         raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
-    return list_inputs(config.root, config.input, config.output)
+    return list_inputs(config.root, config.input, config.output, must_match)
 
 
 class Prospect(Struct, frozen=True):

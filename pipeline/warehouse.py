@@ -66,6 +66,7 @@ def warehouse_at(root: str) -> Store:
 
 def must_exist(root: str) -> None:
     """Raises UsageError, which says how to make one, unless a warehouse is there."""
+    store_at(root).check()
     if not exists(root):
         raise UsageError(f"{root} is not a warehouse; `newsbeam run --output {root}` makes one.")
 
@@ -102,6 +103,7 @@ def check_format(store: Store) -> None:
 
 def check_usable(store: Store) -> None:
     """Raises WorldError where there is neither a warehouse nor room for one: other files, or no folder at all."""
+    store.check()
     if re.search(r"[\\%\x00-\x1f\ud800-\udfff]", store.root):
         raise WorldError(
             f"{store.root!r}: Delta cannot use a path with a percent sign, a backslash, or control characters, or one "

@@ -21,7 +21,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(path: str, pipe: str, count: str, *models: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it too, and ends us
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the driver hears it too, and ends us when it has drained
     progress.connect(int(pipe))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)

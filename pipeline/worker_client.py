@@ -6,9 +6,13 @@ import signal
 import socket
 import sys
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it too, and ends us
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)  # the driver hears it too, and ends us when it has drained
 connection = socket.socket(socket.AF_UNIX)
-connection.connect(sys.argv[1])
+try:
+    connection.connect(sys.argv[1])
+except OSError:
+    sys.exit(1)  # the workers have been given up, and whoever did so says why
 connection.sendall(json.dumps(dict(os.environ)).encode())
 connection.shutdown(socket.SHUT_WR)
 connection.recv(1)

@@ -158,7 +158,7 @@ def test_an_unreachable_store_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     with pytest.raises(WorldError, match="check AWS_ENDPOINT_URL") as told:
-        store_at("s3://news/unreachable")
+        store_at("s3://news/unreachable").check()
     assert "secret" not in str(told.value)
 
 
@@ -177,7 +177,7 @@ def test_wrong_addresses_and_keys(
     if secret:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     with pytest.raises(WorldError, match=sentence):
-        store_at(address)
+        store_at(address).check()
 
 
 @engines

@@ -33,6 +33,9 @@ class Store(Protocol):
     options: dict[str, str]
     """What a library that opens a `path` by itself must know, under object_store's names; nothing for local folders."""
 
+    def check(self) -> None:
+        """Raises WorldError within seconds if the place cannot be reached; all else waits for it for some minutes."""
+
     def path(self, name: str) -> str:
         """The name as other libraries want it: a whole path or address."""
 
@@ -122,6 +125,9 @@ class LocalStore:
     def __init__(self, root: str) -> None:
         self.root = str(Path(root).absolute())
         self.options: dict[str, str] = {}
+
+    def check(self) -> None:
+        """A folder is there, or can be made, or its methods say why not."""
 
     def path(self, name: str) -> str:
         return os.path.join(self.root, name) if name else self.root

@@ -1,7 +1,7 @@
 """The object store: a folder of an S3 bucket, on AWS or on any server that speaks S3 and knows conditional puts.
 
-Each method is one or two requests. They are repeated for up to three minutes while the server is away, but for the very
-first, which says within seconds that an address is wrong. What is written is durable when the server says so.
+Each method is one or two requests. They are repeated for up to three minutes while the server is away; only `check`
+says within seconds that an address cannot be used. What is written is durable when the server says so.
 """
 
 import configparser
@@ -53,8 +53,13 @@ class S3Store:
         if not bucket:
             raise WorldError(f"{root}: an address of an object store is s3://BUCKET/FOLDER.")
         self.options = settings(os.environ)
-        with self._explained(""):
-            self._client = _reached(bucket, tuple(sorted(self.options.items())))
+        self._bucket = bucket
+        self._client = _client(bucket, tuple(sorted(self.options.items())), _PATIENCE)
+
+    def check(self) -> None:
+        client = _client(self._bucket, tuple(sorted(self.options.items())), _FIRST)
+        with self._explained("", "list"):
+            next(iter(obstore.list(client, self._key("") or None, chunk_size=1)), None)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
@@ -188,14 +193,8 @@ class _Ranges(io.RawIOBase):
 
 
 @lru_cache(maxsize=16)
-def _reached(bucket: str, options: tuple[tuple[str, str], ...]) -> Client:
-    """The client of a bucket, once in a process, after a first request that does not wait long for an answer."""
-    requests["list"] += 1
-    next(iter(obstore.list(_client(bucket, dict(options), _FIRST), chunk_size=1)), None)
-    return _client(bucket, dict(options), _PATIENCE)
-
-
-def _client(bucket: str, options: Mapping[str, str], patience: timedelta) -> Client:
+def _client(bucket: str, options: tuple[tuple[str, str], ...], patience: timedelta) -> Client:
+    """One client for a bucket, since it keeps its connections."""
     retry: RetryConfig = {"max_retries": 100, "retry_timeout": patience}
     return Client(bucket, config=cast(Any, dict(options)), retry_config=retry)
 
@@ -250,7 +249,7 @@ def _sentence(error: BaseError) -> str:
     """What is wrong and what to do about it, with the status but not the page that the server answered."""
     text = str(error)
     found = re.search(r"status code: (\d{3}[^:\n]*)", text)
-    reason = found[1] if found else " ".join(text.partition("\n")[0].split())[-200:]
+    reason = found[1] if found else " ".join(text.partition("\n")[0].split()).removeprefix("Generic S3 error: ")[:300]
     if isinstance(error, UnauthenticatedError | PermissionDeniedError) or reason.startswith(("401", "403")):
         kind = "there are none" if "169.254." in text else f"the object store refuses them ({reason})"
         return f"credentials are needed, and {kind}: {_CREDENTIALS}."

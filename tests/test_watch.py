@@ -1,0 +1,159 @@
+"""`watch` on this machine: files that arrive in any way become rows soon, and each once."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.query import connect
+from pipeline.watch import Quiet
+from tests.command import kill, newsbeam, start
+from tests.stories import stories
+from tests.test_line import descendants_named
+from transforms.files import Info
+
+
+def written(*words: object) -> Info:
+    name, version, modified = words
+    return Info(str(name), 1, str(version), float(modified))  # type: ignore[arg-type]
+
+
+QUIET = [
+    ("long ago by its own time", [], written("a", 1, 90.0), True),
+    ("just now", [], written("a", 1, 99.0), False),
+    ("just now, but we saw it so before", [(0.0, written("a", 1, 99.0))], written("a", 1, 99.0), True),
+    ("changed since we saw it", [(0.0, written("a", 1, 99.0))], written("a", 2, 99.5), False),
+    ("the clock was moved back", [], written("a", 1, 5000.0), False),
+    ("the clock was moved back, and we waited", [(0.0, written("a", 1, 5000.0))], written("a", 1, 5000.0), True),
+    ("will be renamed", [], written("a.tmp", 1, 90.0), False),
+]
+
+
+@pytest.mark.parametrize(("case", "before", "info", "whole"), QUIET, ids=[case[0] for case in QUIET])
+def test_which_files_are_whole(case: str, before: list[tuple[float, Info]], info: Info, whole: bool) -> None:
+    quiet = Quiet(2.0)
+    for clock, earlier in before:
+        quiet.whole([earlier], 100.0, clock)
+    assert (quiet.whole([info], 100.0, 10.0) == [info]) is whole
+
+
+def lines(rows: Sequence[dict[str, object]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def watch(root: Path, *more: str) -> "subprocess.Popen[str]":
+    folder = root / "in"
+    folder.mkdir(exist_ok=True)
+    options = ("--set", "models.en=null", "--set", "workers=2", *more)
+    return start("watch", "--input", str(folder), "--output", str(root / "out"), *options)
+
+
+def wait_for(process: "subprocess.Popen[str]", ready: Callable[[], Any], seconds: float = 90) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := ready()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            kill(process, signal.SIGKILL)
+            raise AssertionError(process.communicate())
+        time.sleep(0.1)
+    return found
+
+
+def drain(process: "subprocess.Popen[str]") -> str:
+    """End it by a signal to its whole group, as a service manager does; what it said."""
+    os.killpg(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, (out, err)
+    assert "Traceback" not in err, err
+    return err
+
+
+def records(root: Path) -> int:
+    """Records read so far, in complete batches."""
+    if not list(root.glob("out/runs/*/*.parquet")):
+        return 0
+    with connect(str(root / "out")) as connection:
+        return int(connection.sql("SELECT sum(read) FROM runs").fetchall()[0][0])
+
+
+def check(root: Path, rows: Sequence[dict[str, object]]) -> None:
+    """The tables hold the rows: every text once, every page of the same text a copy, what is the same only counted."""
+    pages = {(row["url"], row["title"], row["text"]) for row in rows}
+    texts = {(row["title"], row["text"]) for row in rows}
+    with connect(str(root / "out")) as connection:
+        counts = connection.sql(
+            "SELECT sum(read), sum(dead), (SELECT count(*) FROM articles), (SELECT count(*) FROM duplicates) FROM runs"
+        ).fetchall()
+    assert counts == [(len(rows), 0, len(texts), len(pages) - len(texts))]
+    newsbeam("verify", "--output", str(root / "out"))
+
+
+def test_files_arrive_in_every_way(tmp_path: Path) -> None:
+    """Whole, renamed, compressed, written slowly; a worker is killed; a second watch is sent away; SIGTERM drains."""
+    rows = list(stories(31, 400))
+    process = watch(tmp_path, "--set", "watch.commit_every=1", "--set", "watch.quiet=1.5")
+    folder = tmp_path / "in"
+    (folder / "before.jsonl").write_text(lines(rows[:50]))
+    wait_for(process, lambda: records(tmp_path) == 50)
+    second = watch(tmp_path)
+    with (folder / "slow.jsonl").open("w") as slow:
+        for row in rows[50:60]:
+            slow.write(lines([row]))
+            slow.flush()
+            time.sleep(0.3)
+    closed = time.time()
+    (folder / "renamed.jsonl.tmp").write_text(lines(rows[60:100]))
+    os.rename(folder / "renamed.jsonl.tmp", folder / "renamed.jsonl")
+    (folder / "packed.jsonl.gz").write_bytes(gzip.compress(lines(rows[100:300]).encode()))
+    wait_for(process, lambda: records(tmp_path) == 300)
+    print(f"from file closed to rows readable in {time.time() - closed:.1f} s")
+    os.kill(descendants_named(process.pid, "pipeline.worker")[-1], signal.SIGKILL)
+    (folder / "after.jsonl").write_text(lines(rows[300:]))
+    wait_for(process, lambda: records(tmp_path) == 400)
+    err = drain(process)
+    assert "A worker process ended by itself (-9)" in err and "Trying again" in err
+    assert "is in use by process" in second.communicate(timeout=90)[1] and second.returncode == 75
+    check(tmp_path, rows)
+    assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
+
+
+def test_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    rows = list(stories(chance.randrange(1000), 600))
+    rounds = 10 if request.config.getoption("--soak") else 2
+    for number in range(rounds):
+        process = watch(tmp_path, "--set", "watch.quiet=0", "--set", "watch.commit_every=0")
+        for part in range(6):
+            part_rows = rows[number * 6 + part :: rounds * 6]
+            (tmp_path / f"in/{number}-{part}.jsonl").write_text(lines(part_rows))
+            time.sleep(chance.uniform(0.0, 1.0))
+        kill(process)
+    process = watch(tmp_path, "--set", "watch.quiet=0")
+    wait_for(process, lambda: records(tmp_path) == 600)
+    drain(process)
+    check(tmp_path, rows)
+
+
+def test_latency(tmp_path: Path) -> None:
+    """The median with the defaults: a tick of 2 s, 2 s of quiet, a commit every 5 s."""
+    process = watch(tmp_path)
+    (tmp_path / "in/first.jsonl").write_text(lines(list(stories(1, 1))))
+    wait_for(process, lambda: records(tmp_path) == 1)
+    for number, row in enumerate(stories(33, 40)):
+        (tmp_path / f"in/{number}.json.jsonl").write_text(lines([row]))
+        time.sleep(0.25)
+    wait_for(process, lambda: records(tmp_path) == 41)
+    time.sleep(2.5)
+    last = drain(process).splitlines()
+    latency = float(next(line for line in reversed(last) if "from file to row" in line).rpartition("row")[2].split()[0])
+    print(f"median {latency} s from file closed to row readable")
+    assert latency < 10
