@@ -17,6 +17,7 @@ from transforms.files import store_at
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
 
+RUNNERS = ("DirectRunner", "PrismRunner", "FlinkRunner", "PortableRunner", "SparkRunner", "DataflowRunner")
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
@@ -67,7 +68,9 @@ class Config(_Section):
     batch: Batch = Batch()
     watch: Watch = Watch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
-    runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
+    runner: str = Field(
+        "DirectRunner", description="Where to run: Beam's name of a runner. DirectRunner is this machine."
+    )
     workers: int | None = Field(
         None, gt=0, description="Worker processes of the DirectRunner; one per core by default."
     )
@@ -93,8 +96,8 @@ class Config(_Section):
     @field_validator("runner")
     @classmethod
     def _known_runner(cls, value: str) -> str:
-        if value != "DirectRunner":
-            raise ValueError(f"only DirectRunner can be used so far, not {value}")
+        if value not in RUNNERS:
+            raise ValueError(f"known are {', '.join(RUNNERS)}, not {value}")
         return value
 
     def hash(self) -> str:

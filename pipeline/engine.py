@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Listener = Callable[[str, str], None]
 """Is told what workers do: a word such as `names`, and a value."""
+Line = Callable[[Batch, Steps], None]
+"""Sends a batch down the line, to its end."""
 
 
 def cores(config: Config) -> int:
@@ -55,13 +58,13 @@ class Engine:
     def __init__(self, config: Config, options: Sequence[str], listener: Listener) -> None:
         check_options(options)
         self.config, self.options, self._listener = config, options, listener
-        self._folder = Path(tempfile.mkdtemp(prefix="newsbeam-"))
         self._ready, self._failed = threading.Event(), threading.Event()
         self._reason = ""
         logging.getLogger().addHandler(logging.NullHandler())  # else Beam prints its workers' every move
         threading.excepthook = lambda _: None  # Beam's threads would say at length that they lost their workers
 
     def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="newsbeam-"))
         receive, send = os.pipe()
         models = sorted({model for model in self.config.models.values() if model})
         arguments = [self._socket, str(send), str(cores(self.config)), *models]
@@ -168,6 +171,18 @@ class Engine:
                         self._failed.set()
                     case _:
                         self._listener(what, value)
+
+
+def engine_for(config: Config, options: Sequence[str], listener: Listener) -> AbstractContextManager["Line"]:
+    """What sends batches down the line on the engine that the configuration names.
+
+    Raises UsageError and WorldError for an engine that cannot be used so.
+    """
+    if config.runner == "DirectRunner":
+        return Engine(config, options, listener)
+    from pipeline.portable import PortableEngine
+
+    return PortableEngine(config, options, listener)
 
 
 def explained(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -11,7 +11,7 @@ from types import FrameType
 from msgspec import Struct
 
 from pipeline.config import Config
-from pipeline.engine import Engine, Listener, check_options
+from pipeline.engine import Line, Listener, engine_for
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -94,7 +94,7 @@ class Session:
 
     def plan(self, most_records: int | None) -> Batch | None:
         """The next batch; None when nothing is new."""
-        began, token = time.time(), new_token()
+        began, token = time.time(), new_token(self.config.runner == "DirectRunner")
         chunks = self.planner.batch(f"{STAGING}/{token}/spool", self.config.batch.bytes, most_records)
         self.summary.unreadable |= self.planner.unreadable
         self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
@@ -103,7 +103,7 @@ class Session:
         now = self.now or datetime.fromtimestamp(began, UTC)
         return Batch(self._warehouse.history.position + 1, token, now, began, tuple(chunks))
 
-    def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> None:
+    def send(self, batch: Batch, line: Line) -> None:
         """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
         self._listener("share", str(self.planner.share))
         self._listener("batch", str(sum(piece.records for chunk in batch.chunks for piece in chunk.pieces)))
@@ -138,16 +138,16 @@ def run(
 
     Raises UsageError, WorldError, Busy, and Stopped on SIGINT and SIGTERM.
     """
-    check_options(options)
+    making = engine_for(config, options, listener)
     started = time.monotonic()
     inputs = new_inputs(config)
     store = store_at(config.output)
     check_usable(store)
     with stopping(), held(store), ExitStack() as stack:
         session = Session(config, inputs, summary, listener, now)
-        engine: Engine | None = None
+        engine: Line | None = None
         while batch := session.plan(None if limit is None else limit - summary.read):
-            engine = engine or stack.enter_context(Engine(config, options, listener))
+            engine = engine or stack.enter_context(making)
             session.send(batch, engine)
         summary.inputs = len(inputs)
         summary.seconds = time.monotonic() - started

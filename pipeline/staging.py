@@ -34,9 +34,13 @@ _FEW_VALUES = [
 """Columns worth a dictionary; making one for each text column costs a fifth of the writing."""
 
 
-def new_token() -> str:
-    """A name for a batch's staged files that tells whether the process that staged them still lives."""
-    return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+def new_token(ends_with_process: bool = True) -> str:
+    """A name for a batch's staged files that tells whether the process that stages them still lives.
+
+    A job on a cluster may outlive the process that began it, so what it staged is only garbage when it is old.
+    """
+    owner = os.getpid() if ends_with_process else "job"
+    return f"{socket.gethostname()}_{owner}_{uuid.uuid4().hex[:12]}"
 
 
 def attempt(token: str) -> str:

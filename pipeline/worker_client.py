@@ -11,8 +11,8 @@ for number in (signal.SIGINT, signal.SIGTERM):
 connection = socket.socket(socket.AF_UNIX)
 try:
     connection.connect(sys.argv[1])
+    connection.sendall(json.dumps(dict(os.environ)).encode())
+    connection.shutdown(socket.SHUT_WR)
+    connection.recv(1)
 except OSError:
-    sys.exit(1)  # the workers have been given up, and whoever did so says why
-connection.sendall(json.dumps(dict(os.environ)).encode())
-connection.shutdown(socket.SHUT_WR)
-connection.recv(1)
+    sys.exit(1)  # the worker is gone, and the driver says why
