@@ -1,6 +1,7 @@
 """What the line does at each step, as plain functions of chunks. Made by the driver, sent to the workers."""
 
 import dataclasses
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,10 @@ from transforms import copies, names, topics
 from transforms.files import Inputs, store_at
 from transforms.read import read_chunk
 from transforms.rows import rows_of
+
+
+_one_chunk = threading.Lock()
+"""Some engines work on several chunks in threads of one process; models and their caches bear one at a time."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +189,9 @@ def check_complete(chunk: Chunk) -> None:
 
 def _timed(step: str, chunk: Chunk, work: Callable[[], Chunk]) -> Chunk:
     """The work's result, which knows how long the step took; the driver is told."""
-    started = time.perf_counter()
-    done = work()
+    with _one_chunk:
+        started = time.perf_counter()
+        done = work()
     progress.tell(step, len(done.articles))
     return replace(done, seconds={**chunk.seconds, step: time.perf_counter() - started})
 

@@ -1,9 +1,11 @@
 """The real engines and the object store that some tests need: found where `make engines` puts them, started, ended."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -90,3 +92,90 @@ def minio(folder: Path) -> Iterator[tuple[Server, dict[str, str]]]:
         )
     finally:
         server.kill()
+
+
+_OPENS = [
+    f"--add-opens=java.base/{name}=ALL-UNNAMED"
+    for name in (
+        *("java.lang", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.lang.reflect"),
+        *("java.nio", "java.time", "java.net", "sun.nio.ch"),
+    )
+]
+
+
+def _java(jars: Path, *arguments: str) -> list[str]:
+    return ["java", "-Xmx768m", *_OPENS, "-cp", f"{jars}/*", *arguments]
+
+
+@contextmanager
+def job_server(folder: Path, master: str) -> Iterator[str]:
+    """Beam's job server for a Flink at HOST:PORT, or `[local]` for one inside it; gives its address."""
+    jars = needs("job-server")
+    job, artifacts, expansion = free_port(), free_port(), free_port()
+    ports = [f"--job-port={job}", f"--artifact-port={artifacts}", f"--expansion-port={expansion}"]
+    driver = "org.apache.beam.runners.flink.FlinkJobServerDriver"
+    command = _java(jars, driver, "--job-host=localhost", *ports, f"--flink-master={master}")
+    server = Server([*command, f"--artifacts-dir={folder}/artifacts"], folder / "job-server.log")
+    try:
+        server.wait_until(lambda: listens(job))
+        yield f"localhost:{job}"
+    finally:
+        server.kill()
+
+
+class Cluster:
+    """A Flink with a JobManager, two TaskManagers, and a pool of Python workers for each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._jars = folder, needs("flink")
+        self.rest, rpc = free_port(), free_port()
+        settings = (PROJECT / "tests/engines/flink-conf.yaml").read_text()
+        settings += f"rest.port: {self.rest}\njobmanager.rpc.port: {rpc}\nio.tmp.dirs: {folder}/tmp\n"
+        (folder / "conf").mkdir(parents=True)
+        (folder / "conf/flink-conf.yaml").write_text(settings)
+        self.manager = self._start("entrypoint.StandaloneSessionClusterEntrypoint", "manager")
+        self.manager.wait_until(lambda: answers(f"http://localhost:{self.rest}/overview"))
+        self.tasks = [self._start("taskexecutor.TaskManagerRunner", f"tasks{number}") for number in range(2)]
+        self.pool_port = free_port()
+        self.pool = worker_pool(folder / "pool.log", self.pool_port)
+        self.manager.wait_until(lambda: self.overview()["taskmanagers"] == 2)
+
+    def _start(self, entry: str, name: str) -> Server:
+        command = _java(self._jars, f"org.apache.flink.runtime.{entry}", "--configDir", f"{self._folder}/conf")
+        return Server(command, self._folder / f"{name}.log")
+
+    def overview(self) -> dict[str, int]:
+        with urllib.request.urlopen(f"http://localhost:{self.rest}/overview", timeout=10) as answer:
+            found: dict[str, int] = json.load(answer)
+        return found
+
+    def end(self) -> None:
+        for server in (*self.tasks, self.manager, self.pool):
+            server.kill()
+
+
+def worker_pool(log: Path, port: int, python: str = sys.executable) -> Server:
+    """What starts Python workers when a TaskManager asks: they are the `python` that stands first on PATH."""
+    command = [python, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    path = f"{Path(python).parent}:{os.environ['PATH']}"
+    pool = Server(command, log, {"PATH": path, "PYTHONPATH": str(PROJECT)})
+    pool.wait_until(lambda: listens(port))
+    return pool
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def flink(folder: Path) -> Iterator[tuple[Cluster, list[str]]]:
+    """A cluster, and the options by which a job is sent to it."""
+    needs("job-server")
+    cluster = Cluster(folder)
+    try:
+        with job_server(folder, f"localhost:{cluster.rest}") as address:
+            pool = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{cluster.pool_port}"]
+            yield cluster, [f"--job_endpoint={address}", *pool, "--parallelism=2"]
+    finally:
+        cluster.end()
