@@ -77,6 +77,14 @@ class Ledger:
         spans = joined(self._spans.get(ledger_key(info.name, info.version), ()))
         return spans[0] if spans and spans[0].offset == 0 else start
 
+    def has(self, piece: Piece) -> bool:
+        """Whether all of a piece is in."""
+        end = piece.offset + piece.length
+        return any(
+            span.offset <= piece.offset and end <= span.end_offset and (span.last or not piece.last)
+            for span in joined(self._spans.get(ledger_key(piece.input, piece.version), ()))
+        )
+
 
 def ledger_table(history: History) -> pa.Table:
     """The rows that the tail adds to the ledger."""

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.coders import VarIntCoder
+from apache_beam.transforms.userstate import BagStateSpec
 
 from pipeline.steps import Batch, Steps
+from pipeline.stream import StreamSteps
 from schemas.coder import pack, unpack
 from schemas.records import Chunk
 
@@ -30,6 +33,34 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
         | "write" >> Together(steps.write)
         | "commit" >> beam.FlatMap(steps.commit)
     )
+
+
+def stream(ticks: "beam.PCollection[Any]", steps: StreamSteps) -> "beam.PCollection[int]":
+    """The same line without an end: from ticks to the numbers of log entries. What flows is packed all the way."""
+    return (
+        ticks
+        | "plan" >> beam.FlatMap(steps.plan).with_output_types(bytes)
+        | "share out to read" >> beam.Reshuffle()
+        | "read" >> beam.Map(steps.read).with_output_types(bytes)
+        | "recognise copies" >> beam.Map(steps.recognise_copies).with_output_types(bytes)
+        | "share out to name" >> beam.Reshuffle()
+        | "find names" >> beam.Map(steps.find_names).with_output_types(bytes)
+        | "find topics" >> beam.Map(steps.find_topics).with_output_types(bytes)
+        | "in one place" >> beam.Map(lambda packed: (0, packed)).with_output_types(tuple[int, bytes])
+        | "write and commit" >> beam.ParDo(OneAtATime(steps.commit))
+    )
+
+
+class OneAtATime(beam.DoFn):  # type: ignore[misc]
+    """Calls a function with one element after the other: a state, though unused, keeps a key in one place."""
+
+    PLACE = BagStateSpec("place", VarIntCoder())
+
+    def __init__(self, function: Callable[[bytes], Iterable[int]]) -> None:
+        self.function = function
+
+    def process(self, keyed: tuple[int, bytes], place: Any = beam.DoFn.StateParam(PLACE)) -> Iterable[int]:  # noqa: B008
+        return self.function(keyed[1])
 
 
 class SharedOut(beam.PTransform):  # type: ignore[misc]

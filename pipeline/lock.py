@@ -20,8 +20,8 @@ STALE = 60.0
 
 
 @contextmanager
-def held(store: Store) -> Iterator[None]:
-    """Hold the lock of a warehouse. Raises Busy, which says who holds it and since when."""
+def held(store: Store) -> Iterator[dict[str, str | int]]:
+    """Hold the lock of a warehouse; gives what it says of us. Raises Busy, which says who holds it and since when."""
     mine: dict[str, str | int] = {"host": socket.gethostname(), "pid": os.getpid(), "since": _clock()}
     while not store.create(LOCK, _with_heartbeat(mine)):
         holder = holder_of(store)
@@ -37,12 +37,18 @@ def held(store: Store) -> Iterator[None]:
     beat = threading.Thread(target=_beat, args=(store, mine, stop), daemon=True)
     beat.start()
     try:
-        yield
+        yield mine
     finally:
         stop.set()
         beat.join()
         if _is(holder_of(store), mine):
             store.remove(LOCK)
+
+
+def say(store: Store, mine: dict[str, str | int], **more: int) -> None:
+    """Add to what the lock says of us, for all to read."""
+    mine.update(more)
+    store.write(LOCK, _with_heartbeat(mine))
 
 
 def holder_of(store: Store) -> dict[str, str | int] | None:

@@ -4,7 +4,7 @@ Everything else in a warehouse is derived from the log and the files that its en
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -125,8 +125,12 @@ def read_history(store: Store, known: History | None = None) -> History:
     while True:
         manifest = newest_manifest(store)
         have = {entry.number: entry for entry in known.tail} if known else {}
+        versions = {info.name: info.version for info in store.walk(LOG)}
         try:
-            tail = [have.get(number) or read_entry(store, number) for number in tail_numbers(store, manifest)]
+            tail = [
+                have.get(number) or _remembered(store, number, versions[entry_name(number)])
+                for number in tail_numbers(store, manifest, versions)
+            ]
         except FileNotFoundError:  # folded into a newer snapshot while we read
             if newest_manifest(store).number > manifest.number:
                 continue
@@ -134,13 +138,29 @@ def read_history(store: Store, known: History | None = None) -> History:
         return History(manifest, tail)
 
 
-def tail_numbers(store: Store, manifest: Manifest) -> Iterator[int]:
+def tail_numbers(store: Store, manifest: Manifest, names: Iterable[str]) -> Iterator[int]:
     """Numbers of the entries after the snapshot. Raises WorldError if one is missing."""
-    numbers = [number for number in numbered(store, LOG, ".json") if number > manifest.number]
+    found = (re.fullmatch(re.escape(LOG) + r"/(\d{12})\.json", name) for name in names)
+    numbers = sorted(number for match in found if match and (number := int(match[1])) > manifest.number)
     for expected, number in enumerate(numbers, manifest.number + 1):
         if number != expected:
             raise WorldError(f"{store.root}: log entry {expected} is missing; restore {entry_name(expected)}.")
         yield number
+
+
+def _remembered(store: Store, number: int, version: str) -> Entry:
+    """An entry, read once in a process: each batch asks for the whole tail, in several places."""
+    key = (store.root, number, version)
+    if key not in _entries:
+        if len(_entries) >= _MOST_ENTRIES:
+            _entries.clear()
+        _entries[key] = read_entry(store, number)
+    return _entries[key]
+
+
+_entries: dict[tuple[str, int, str], Entry] = {}
+_MOST_ENTRIES = 2048
+"""Twice the longest tail between two snapshots."""
 
 
 def append(store: Store, entry: Entry) -> bool:

@@ -6,17 +6,17 @@ same names. A first small job asks them, since an engine whose workers cannot st
 
 import logging
 import re
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.config import Config
 from pipeline.engine import Listener, explained
+from pipeline.prism import Prism, prism_binary
 from pipeline.steps import Batch, Steps
 from pipeline.versions import versions
 from pipeline.warehouse import exists
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN = 60.0
 """Seconds in which a worker must have answered. A Flink cluster that has room needs 5 to 15."""
-_TOOLS = Path(__file__).parents[1] / ".tools/bin"
+_FLINK = ("FlinkRunner", "PortableRunner")
 
 
 class PortableEngine:
@@ -37,15 +37,21 @@ class PortableEngine:
         self.config, self._listener = config, listener
         self.options = engine_options(config.runner, options)
         logging.getLogger().addHandler(logging.NullHandler())  # else Beam prints its every move
+        threading.excepthook = lambda _: None  # Beam's threads would say at length that their job has ended
 
     def __enter__(self) -> Self:
-        self._run(lambda pipeline: ask_worker(pipeline, self.config), ANSWER_WITHIN)
+        with ExitStack() as stack:
+            if self.config.runner == "PrismRunner":
+                prism = stack.enter_context(Prism(prism_binary(_value(self.options, "prism_location"))))
+                self.options += ["--runner=PortableRunner", f"--job_endpoint={prism.endpoint}"]
+            self._run(lambda pipeline: ask_worker(pipeline, self.config), ANSWER_WITHIN)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is kept between jobs."""
+        self._stack.close()
 
     def __call__(self, batch: Batch, steps: Steps) -> None:
         """Send a batch down the line, to its end. Raises WorldError if the job fails."""
@@ -56,42 +62,74 @@ class PortableEngine:
         self._run(lambda pipeline: line(pipeline | "ticks" >> beam.Create([batch]), steps))
         self._listener("committed", str(batch.number))
 
+    def stream(self, job: str) -> "Job":
+        """Start the line without an end, for a driver of that name."""
+        from apache_beam.transforms.periodicsequence import PeriodicImpulse
+
+        from pipeline.line import stream
+        from pipeline.stream import StreamSteps
+
+        def build(pipeline: "beam.Pipeline") -> None:
+            ticks = PeriodicImpulse(fire_interval=self.config.watch.interval, apply_windowing=False)
+            stream(pipeline | "ticks" >> ticks, StreamSteps(self.config, job))
+
+        checkpoints = [] if _value(self.options, "checkpointing_interval") else ["--checkpointing_interval=5000"]
+        return Job([*self.options, "--streaming", *(checkpoints if self.config.runner in _FLINK else [])], build)
+
     def _run(self, build: Callable[["beam.Pipeline"], Any], seconds: float | None = None) -> None:
-        """Run one pipeline. A signal or the time's end cancels it."""
+        """Run one pipeline to its end. A signal or the time's end cancels it."""
+        with Job(self.options, build) as job:
+            deadline = time.monotonic() + seconds if seconds else None
+            while job.runs(0.1):
+                if deadline and time.monotonic() > deadline:
+                    raise WorldError(NO_ANSWER)
+
+
+class Job:
+    """A pipeline that runs. A context manager, which cancels what still runs at its end."""
+
+    def __init__(self, options: Sequence[str], build: Callable[["beam.Pipeline"], Any]) -> None:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        pipeline = beam.Pipeline(options=PipelineOptions(self.options))
+        pipeline = beam.Pipeline(options=PipelineOptions(options))
         build(pipeline)
-        error: list[BaseException] = []
+        self._error: list[BaseException] = []
         try:
-            job = pipeline.run()
+            self._result = pipeline.run()
         except Exception as problem:
             raise WorldError(explained(problem)) from problem
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        self._thread.start()
 
-        def wait() -> None:
-            try:
-                state = job.wait_until_finish()
-                if state not in (None, "DONE"):
-                    raise WorldError(f"The engine ended the job as {state}; its own log says why.")
-            except BaseException as problem:
-                error.append(problem)
+    def __enter__(self) -> Self:
+        return self
 
-        thread = threading.Thread(target=wait, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + seconds if seconds else None
-        try:
-            while thread.is_alive():
-                thread.join(0.1)
-                if deadline and time.monotonic() > deadline:
-                    raise WorldError(NO_ANSWER)
-        except BaseException:
-            cancelling = threading.Thread(target=job.cancel, daemon=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread.is_alive():
+            cancelling = threading.Thread(target=self._result.cancel, daemon=True)
             cancelling.start()
-            cancelling.join(5)
-            raise
-        if error:
-            raise WorldError(explained(error[0])) from error[0]
+            cancelling.join(10)
+
+    def runs(self, seconds: float) -> bool:
+        """Whether it still runs after some seconds. Raises WorldError if it failed."""
+        self._thread.join(seconds)
+        if self._error:
+            error = self._error[0]
+            gone = type(error).__name__ in ("_MultiThreadedRendezvous", "_InactiveRpcError")
+            reason = "The engine went away. What was committed is safe; run the same command again."
+            raise WorldError(reason if gone else explained(error)) from error
+        return self._thread.is_alive()
+
+    def _wait(self) -> None:
+        try:
+            state = self._result.wait_until_finish()
+            if state not in (None, "DONE"):
+                raise WorldError(f"The engine ended the job as {state}; its own log says why.")
+        except BaseException as problem:
+            self._error.append(problem)
 
 
 NO_ANSWER = (
@@ -126,8 +164,7 @@ def engine_options(runner: str, options: Sequence[str]) -> list[str]:
     """
     result = [f"--runner={runner}", *options]
     if runner == "PrismRunner":
-        if not _value(options, "prism_location"):
-            result.append(f"--prism_location={_prism()}")
+        prism_binary(_value(options, "prism_location"))
         if not _value(options, "environment_type"):
             result.append("--environment_type=LOOPBACK")
     elif endpoint := _value(options, "job_endpoint"):
@@ -141,16 +178,6 @@ def _value(options: Sequence[str], name: str) -> str:
     """The value of one of Beam's options; empty if it is not given."""
     found = re.search(rf"--{name}[= ](\S+)", " ".join(options))
     return found[1] if found else ""
-
-
-def _prism() -> str:
-    for found in (shutil.which("prism"), _TOOLS / "prism"):
-        if found and Path(found).is_file():
-            return str(found)
-    raise WorldError(
-        "There is no `prism` on PATH. `go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0` makes one; "
-        "or give -- --prism_location=PATH."
-    )
 
 
 def _check_endpoint(endpoint: str) -> None:

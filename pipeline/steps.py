@@ -25,7 +25,6 @@ from transforms.files import Inputs, store_at
 from transforms.read import read_chunk
 from transforms.rows import rows_of
 
-
 _one_chunk = threading.Lock()
 """Some engines work on several chunks in threads of one process; models and their caches bear one at a time."""
 

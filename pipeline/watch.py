@@ -6,23 +6,27 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
+import msgspec
 from msgspec import Struct
 
 from pipeline.config import Config
-from pipeline.engine import Engine, Listener, check_options
-from pipeline.lock import held
+from pipeline.engine import Engine, Listener, engine_for
+from pipeline.lock import held, say
+from pipeline.quiet import Quiet
 from pipeline.run import Session, Summary, new_inputs
-from pipeline.warehouse import check_usable
+from pipeline.warehouse import check_usable, open_warehouse
+from pipeline.watcher import STATE, State, job_of
 from schemas.errors import UsageError, WorldError
-from transforms.files import Info, store_at
+from transforms.files import Info, Inputs, store_at
 
+_DRAIN = 120.0
+"""Seconds that what was handed out may take to arrive after a signal; the rest is planned again the next time."""
+_SAMPLED = 20
 _TRIES = 5
 """Failures in a row, without a batch committed in between, that are borne."""
-_UNFINISHED = (".tmp", ".part")
-"""Endings of files that their writers will rename."""
 
 
 class Flow(Struct):
@@ -37,42 +41,22 @@ class Flow(Struct):
     """What went wrong and is being tried again."""
 
 
-class Quiet:
-    """Tells which files are whole: unchanged for some seconds, by their own time or by our watching."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._seen: dict[str, tuple[str, float]] = {}
-
-    def whole(self, infos: Iterable[Info], now: float, clock: float) -> list[Info]:
-        """The files that may be read. `now` is the time of day, `clock` one that never goes back."""
-        seen, whole = {}, []
-        for info in infos:
-            version, since = self._seen.get(info.name, ("", clock))
-            since = since if version == info.version else clock
-            seen[info.name] = (info.version, since)
-            long_ago = 0 <= now - info.modified > self._seconds or clock - since >= self._seconds
-            if long_ago and not info.name.endswith(_UNFINISHED):
-                whole.append(info)
-        self._seen = seen
-        return whole
-
-
 def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener) -> None:
     """Read what is new, tick by tick, until a signal asks to end; then finish the batch at hand and return.
 
     Raises UsageError, Busy, and WorldError where the same thing fails again and again.
     """
-    check_options(options)
+    engine_for(config, options, listener)
     new_inputs(config, must_match=False)
     store = store_at(config.output)
     check_usable(store)
     started, failures = time.monotonic(), 0
-    with draining() as ended, held(store):
+    ticks = Stream if config.runner != "DirectRunner" else Ticks
+    with draining() as ended, held(store) as mine:
         while not ended.is_set():
             batches = summary.batches
             try:
-                _Watch(config, options, summary, flow, listener).until(ended)
+                ticks(config, options, summary, flow, listener, mine).until(ended)
             except UsageError:
                 raise
             except WorldError as error:
@@ -85,11 +69,17 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
     summary.seconds = time.monotonic() - started
 
 
-class _Watch:
+class Ticks:
     """The ticks between two failures: one engine, one session."""
 
     def __init__(
-        self, config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener
+        self,
+        config: Config,
+        options: Sequence[str],
+        summary: Summary,
+        flow: Flow,
+        listener: Listener,
+        mine: dict[str, str | int],
     ) -> None:
         self._config, self._options, self._summary = config, options, summary
         self._flow, self._listener = flow, listener
@@ -143,6 +133,58 @@ class _Watch:
         self._flow.waiting = len(waiting)
         self._flow.lag = max((time.time() - info.modified for info in waiting), default=0.0)
         self._listener("tick", str(len(waiting)))
+
+
+class Stream:
+    """One unbounded pipeline on another engine: its planning hands out what is new, and we follow the log."""
+
+    def __init__(
+        self,
+        config: Config,
+        options: Sequence[str],
+        summary: Summary,
+        flow: Flow,
+        listener: Listener,
+        mine: dict[str, str | int],
+    ) -> None:
+        from pipeline.portable import PortableEngine
+
+        self._config, self._summary, self._flow, self._listener, self._mine = config, summary, flow, listener, mine
+        self._engine = PortableEngine(config, options, listener)
+        self._warehouse, self._inputs = open_warehouse(config.output), Inputs(config.root)
+        self._position = self._warehouse.history.position
+        self._latencies: deque[float] = deque(maxlen=1000)
+
+    def until(self, ended: threading.Event) -> None:
+        with self._engine, self._engine.stream(job_of(self._mine)) as job:
+            while job.runs(self._config.watch.interval) and not ended.is_set():
+                self._follow()
+            say(self._warehouse.store, self._mine, draining=1)
+            deadline = time.monotonic() + _DRAIN
+            while time.monotonic() < deadline and job.runs(self._config.watch.interval) and not self._follow().drained:
+                pass
+
+    def _measure(self, names: Sequence[str]) -> None:
+        """The latency of some of a batch's files."""
+        found = (self._inputs.info(name) for name in names[:_SAMPLED])
+        self._latencies.extend(time.time() - info.modified for info in found if info)
+        self._flow.latency = statistics.median(self._latencies or [0.0])
+
+    def _follow(self) -> State:
+        """Count what was committed since the last look; what the planning process says."""
+        store = self._warehouse.store
+        for entry in self._warehouse.refresh().tail:
+            if entry.number > self._position:
+                self._summary.add(entry)
+                self._position = entry.number
+                self._measure(sorted({piece.input for piece in entry.pieces}))
+                self._flow.trouble = ""
+        state = State()
+        with suppress(FileNotFoundError, msgspec.DecodeError):
+            state = msgspec.json.decode(store.read(STATE), type=State)
+        self._flow.waiting, self._flow.lag = state.waiting, state.lag
+        self._listener("tick", str(state.waiting))
+        return state if state.job == job_of(self._mine) else State()
 
 
 @contextmanager

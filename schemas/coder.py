@@ -12,19 +12,23 @@ _decoder = msgspec.msgpack.Decoder(Chunk)
 
 
 def pack(chunk: Chunk) -> bytes:
-    """A chunk as bytes. Where chunks are shuffled they go packed: a runner would unpack and pack them on its way.
-
-    Compressed to a third, since a runner's own handling of bytes costs more than the compression.
-    """
-    data = _encoder.encode(chunk)
-    packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
-    return len(data).to_bytes(8, "big") + packed
+    """A chunk as bytes. Where chunks are shuffled they go packed: a runner would unpack and pack them on its way."""
+    return compressed(_encoder.encode(chunk))
 
 
 def unpack(data: bytes) -> Chunk:
     """The chunk again."""
-    size = int.from_bytes(data[:8], "big")
-    return _decoder.decode(pa.decompress(memoryview(data)[8:], size, codec="zstd"))
+    return _decoder.decode(decompressed(data))
+
+
+def compressed(data: bytes) -> bytes:
+    """To a third, since a runner's own handling of bytes costs more than the compression."""
+    packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+    return len(data).to_bytes(8, "big") + packed
+
+
+def decompressed(data: bytes) -> pa.Buffer:
+    return pa.decompress(memoryview(data)[8:], int.from_bytes(data[:8], "big"), codec="zstd")
 
 
 class ChunkCoder(Coder):  # type: ignore[misc]

@@ -1,8 +1,6 @@
 """The same line on every engine: the same tables."""
 
-import json
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import PROJECT, newsbeam
-from tests.engines import Cluster, flink, free_port, job_server, needs, worker_pool
+from tests.engines import Cluster, flink, job_server, needs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.query import connect
-from pipeline.watch import Quiet
+from pipeline.quiet import Quiet
 from tests.command import kill, newsbeam, start
 from tests.stories import stories
 from tests.test_line import descendants_named

@@ -149,6 +149,21 @@ class Cluster:
             found: dict[str, int] = json.load(answer)
         return found
 
+    def kill_busy_tasks(self) -> None:
+        """Kill the TaskManager that has tasks, and start another."""
+        with urllib.request.urlopen(f"http://localhost:{self.rest}/taskmanagers", timeout=10) as answer:
+            managers = json.load(answer)["taskmanagers"]
+        busy = min(managers, key=lambda one: one["freeSlots"])
+        pid = next(tasks.process.pid for tasks in self.tasks if _has_port(tasks.process.pid, busy["dataPort"]))
+        number = next(number for number, tasks in enumerate(self.tasks) if tasks.process.pid == pid)
+        self.tasks[number].kill()
+        self.tasks[number].start()
+
+    def kill_python(self) -> None:
+        """Kill all Python workers, but not the pool that starts them."""
+        for child in Path(f"/proc/{self.pool.process.pid}/task/{self.pool.process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+
     def end(self) -> None:
         for server in (*self.tasks, self.manager, self.pool):
             server.kill()
@@ -161,6 +176,17 @@ def worker_pool(log: Path, port: int, python: str = sys.executable) -> Server:
     pool = Server(command, log, {"PATH": path, "PYTHONPATH": str(PROJECT)})
     pool.wait_until(lambda: listens(port))
     return pool
+
+
+def _has_port(pid: int, port: int) -> bool:
+    """Whether a process listens at a port."""
+    sockets = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{words[9]}]")
+    return any(os.readlink(fd) in sockets for fd in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def listens(port: int) -> bool:

@@ -1,0 +1,193 @@
+"""`watch` as one unbounded pipeline, on Prism and on Flink: exact, whoever is killed meanwhile."""
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.lock import held, say
+from pipeline.log import STAGING, read_history
+from pipeline.stream import StreamSteps
+from pipeline.verify import verify_warehouse
+from pipeline.warehouse import open_warehouse
+from pipeline.watcher import Watcher, job_of
+from tests.command import kill
+from tests.engines import flink, needs
+from tests.plain import plain_config, plain_run
+from tests.stories import stories
+from tests.test_watch import check, drain, lines, records, wait_for, watch
+from transforms.files import store_at
+
+engines = pytest.mark.engines
+
+
+def config_of(root: Path, **more: object) -> Config:
+    (root / "in").mkdir(exist_ok=True)
+    watch = {"interval": 0.001, "quiet": 0, "commit_every": 0, **more}
+    return plain_config(root / "in", root / "out", watch=watch)
+
+
+class Played:
+    """The steps of the stream, called in any order that an engine might, with anything lost that it might lose."""
+
+    def __init__(self, config: Config, job: str) -> None:
+        self.config, self.steps = config, StreamSteps(config, job)
+        self.watcher = Watcher(config, job)
+
+    def ticked(self) -> list[bytes]:
+        from pipeline.stream import pack
+
+        time.sleep(0.002)
+        return [pack(batch) for batch in self.watcher.tick()]
+
+    def decided(self, packed: bytes) -> bytes:
+        packed = self.steps.recognise_copies(self.steps.read(packed))
+        return self.steps.find_topics(self.steps.find_names(packed))
+
+
+def test_any_interleaving_is_exact(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Chunks cross, come twice, are lost; the planner forgets; another writer takes numbers: every text is in once."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    for number in range(100 if request.config.getoption("--soak") else 2):
+        chance, root = random.Random(seed + number), tmp_path / str(number)
+        root.mkdir()
+        config = config_of(root)
+        rows = list(stories(chance.randrange(1000), 96))
+        chance.shuffle(rows)
+        open_warehouse(config.output)
+        with held(store_at(config.output)) as mine:
+            played, flying = Played(config, job_of(mine)), list[tuple[bool, bytes]]()
+            todo = [rows[first : first + 8] for first in range(0, len(rows), 8)]
+            while todo or flying or played.watcher._handed:
+                match chance.randrange(8):
+                    case 0 | 1 if todo:
+                        (root / f"in/{len(todo)}.jsonl").write_text(lines(todo.pop()))
+                        flying += [(False, packed) for packed in played.ticked()]
+                    case 2 if flying:
+                        flying.append(chance.choice(flying))
+                    case 3 if flying and chance.random() < 0.3:
+                        played, flying = Played(config, job_of(mine)), flying[1:]
+                    case 4 | 5 if flying:
+                        ready, packed = flying.pop(chance.randrange(len(flying)))
+                        flying.append((True, packed if ready else played.decided(packed)))
+                    case 6 | 7 if any(ready for ready, _ in flying):
+                        one = chance.choice([one for one in flying if one[0]])
+                        flying.remove(one)
+                        list(played.steps.commit(one[1]))
+                    case _:
+                        flying += [(False, packed) for packed in played.ticked()]
+        check(root, rows)
+
+
+def test_planning_goes_quiet_without_its_driver(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    open_warehouse(config.output)
+    store = store_at(config.output)
+    with held(store) as mine:
+        played = Played(config, job_of(mine))
+        (tmp_path / "in/a.jsonl").write_text(lines(list(stories(1, 5))))
+        (packed,) = played.ticked()
+        (tmp_path / "in/b.jsonl").write_text(lines(list(stories(2, 5))))
+        say(store, mine, draining=1)
+        assert played.ticked() == []
+        assert len(list(played.steps.commit(played.decided(packed)))) == 1  # what was handed out still arrives
+    assert played.ticked() == []  # nobody holds the warehouse
+    with held(store) as other:
+        assert job_of(other) != "another job" and Played(config, "another job").ticked() == []
+
+
+def test_what_is_on_its_way_is_bounded(tmp_path: Path) -> None:
+    config = config_of(tmp_path).model_copy(update={"batch": Config().batch.model_copy(update={"bytes": 20_000})})
+    open_warehouse(config.output)
+    for number, row in enumerate(stories(3, 300)):
+        (tmp_path / f"in/{number}.jsonl").write_text(lines([row]))
+    with held(store_at(config.output)) as mine:
+        played = Played(config, job_of(mine))
+        for _ in range(10):
+            played.ticked()
+        assert 20_000 <= sum(one.bytes for one in played.watcher._handed) <= 60_000
+
+
+def test_a_zombie_loses_the_number(tmp_path: Path) -> None:
+    """A committer that slept through another's work on the same files adds nothing."""
+    config = config_of(tmp_path)
+    rows = list(stories(5, 40))
+    (tmp_path / "in/a.jsonl").write_text(lines(rows))
+    open_warehouse(config.output)
+    with held(store_at(config.output)) as mine:
+        played = Played(config, job_of(mine))
+        (asleep,) = map(played.decided, played.ticked())
+    plain_run(config)
+    before = read_history(store_at(config.output)).position
+    assert list(played.steps.commit(asleep)) == []
+    assert read_history(store_at(config.output)).position == before
+    assert verify_warehouse(config.output).problems == []
+    assert store_at(config.output).names(STAGING) == []
+
+
+def arrive(folder: Path, parts: Sequence[Sequence[dict[str, object]]], chance: random.Random, name: str) -> None:
+    for number, part in enumerate(parts):
+        (folder / f".{name}{number}").write_text(lines(part))
+        os.rename(folder / f".{name}{number}", folder / f"{name}{number}.jsonl")
+        time.sleep(chance.uniform(0, 0.4))
+
+
+def parts_of(rows: list[dict[str, object]], chance: random.Random, size: int) -> list[list[dict[str, object]]]:
+    shuffled = rows.copy()
+    chance.shuffle(shuffled)
+    return [shuffled[first : first + size] for first in range(0, len(shuffled), size)]
+
+
+QUICK = ("--set", "watch.quiet=0.5", "--set", "watch.commit_every=1", "--set", "watch.interval=1")
+
+
+@engines
+def test_prism_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Driver, worker and Prism are killed at once, time and again, while news arrives."""
+    prism = ("--runner", "PrismRunner", "--", f"--prism_location={needs('bin/prism')}")
+    chance = random.Random(seed := random.randrange(1 << 32))
+    print(f"seed {seed}")
+    rows = list(stories(chance.randrange(1000), 1000))
+    rounds = 10 if request.config.getoption("--soak") else 3
+    parts = parts_of(rows, chance, 20)
+    for number in range(rounds):
+        process = watch(tmp_path, *QUICK, *prism)
+        arrive(tmp_path / "in", parts[number :: rounds + 1], chance, f"{number}-")
+        time.sleep(chance.uniform(0, 4))
+        kill(process)
+    process = watch(tmp_path, *QUICK, *prism)
+    arrive(tmp_path / "in", parts[rounds :: rounds + 1], chance, "last-")
+    wait_for(process, lambda: records(tmp_path) == len(rows))
+    drain(process)
+    check(tmp_path, rows)
+
+
+@engines
+def test_flink_workers_are_killed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The busy TaskManager and Python workers are killed in one run: the job goes on by itself, and all is in once."""
+    soak = request.config.getoption("--soak")
+    chance = random.Random(seed := random.randrange(1 << 32))
+    print(f"seed {seed}")
+    rows = list(stories(chance.randrange(1000), 1500))
+    parts = parts_of(rows, chance, 25)
+    deaths = ["tasks", "python", "tasks", "python", "tasks"] if soak else ["tasks", "python"]
+    with flink(tmp_path / "flink") as (cluster, options):
+        process = watch(tmp_path, *QUICK, "--runner", "PortableRunner", "--", *options)
+        shares = len(deaths) + 1
+        arrive(tmp_path / "in", parts[0::shares], chance, "0-")
+        wait_for(process, lambda: records(tmp_path) > 0, 120)
+        for number, who in enumerate(deaths, 1):
+            before = records(tmp_path)
+            cluster.kill_busy_tasks() if who == "tasks" else cluster.kill_python()
+            killed = time.monotonic()
+            arrive(tmp_path / "in", parts[number::shares], chance, f"{number}-")
+            wait_for(process, lambda before=before: records(tmp_path) > before, 180)  # type: ignore[misc]
+            print(f"{who} killed: next rows after {time.monotonic() - killed:.0f} s")
+        wait_for(process, lambda: records(tmp_path) == len(rows), 300)
+        drain(process)
+    check(tmp_path, rows)
