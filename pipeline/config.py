@@ -75,6 +75,10 @@ class Config(_Section):
         None, gt=0, description="Worker processes of the DirectRunner; one per core by default."
     )
 
+    worker_timeout: float = Field(
+        60.0, gt=0, description="Seconds in which a worker of another engine must have answered at first."
+    )
+
     @field_validator("input", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:

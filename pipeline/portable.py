@@ -25,8 +25,6 @@ from schemas.errors import UsageError, WorldError
 if TYPE_CHECKING:
     import apache_beam as beam
 
-ANSWER_WITHIN = 60.0
-"""Seconds in which a worker must have answered. A Flink cluster that has room needs 5 to 15."""
 _FLINK = ("FlinkRunner", "PortableRunner")
 
 
@@ -44,7 +42,7 @@ class PortableEngine:
             if self.config.runner == "PrismRunner":
                 prism = stack.enter_context(Prism(prism_binary(_value(self.options, "prism_location"))))
                 self.options += ["--runner=PortableRunner", f"--job_endpoint={prism.endpoint}"]
-            self._run(lambda pipeline: ask_worker(pipeline, self.config), ANSWER_WITHIN)
+            self._run(lambda pipeline: ask_worker(pipeline, self.config), self.config.worker_timeout)
             self._stack = stack.pop_all()
         return self
 
@@ -82,7 +80,7 @@ class PortableEngine:
             deadline = time.monotonic() + seconds if seconds else None
             while job.runs(0.1):
                 if deadline and time.monotonic() > deadline:
-                    raise WorldError(NO_ANSWER)
+                    raise WorldError(_NO_ANSWER.format(seconds))
 
 
 class Job:
@@ -132,8 +130,8 @@ class Job:
             self._error.append(problem)
 
 
-NO_ANSWER = (
-    f"No worker of the engine answered within {ANSWER_WITHIN:.0f} s. Start workers where newsbeam is installed, with "
+_NO_ANSWER = (
+    "No worker of the engine answered within {:.0f} s. Start workers where newsbeam is installed, with "
     "its environment first on PATH (docs/cluster.md); check --environment_config, and that the engine has free slots."
 )
 

@@ -29,7 +29,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(inputs: Path, output: Path | str, *more: str, beam: tuple[str, ...] = (), status: int = 0) -> str:
     """Run over the inputs in several batches; what it said."""
-    options = ("--now", CLOCK, "--set", "batch.bytes=1.5MB", "--set", f"root={inputs}")
+    options = ("--now", CLOCK, "--set", "batch.bytes=1.5MB", "--set", "worker_timeout=240", "--set", f"root={inputs}")
     began = time.monotonic()
     arguments = ("run", "--input", str(inputs), "--output", str(output), *options, *more, "--", *beam)
     err = newsbeam(*arguments, status=status).stderr

@@ -177,10 +177,10 @@ def test_flink_workers_are_killed(tmp_path: Path, request: pytest.FixtureRequest
     parts = parts_of(rows, chance, 25)
     deaths = ["tasks", "python", "tasks", "python", "tasks"] if soak else ["tasks", "python"]
     with flink(tmp_path / "flink") as (cluster, options):
-        process = watch(tmp_path, *QUICK, "--runner", "PortableRunner", "--", *options)
+        process = watch(tmp_path, *QUICK, "--set", "worker_timeout=240", "--runner", "PortableRunner", "--", *options)
         shares = len(deaths) + 1
         arrive(tmp_path / "in", parts[0::shares], chance, "0-")
-        wait_for(process, lambda: records(tmp_path) > 0, 120)
+        wait_for(process, lambda: records(tmp_path) > 0, 300)
         for number, who in enumerate(deaths, 1):
             before = records(tmp_path)
             cluster.kill_busy_tasks() if who == "tasks" else cluster.kill_python()
