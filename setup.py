@@ -68,7 +68,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=["pipeline", "pipeline.commands", "transforms", "transforms.formats", "schemas"],
+    packages=["pipeline", "pipeline.commands", "transforms", "transforms.extraction", "transforms.formats", "schemas"],
     package_data={"transforms": ["data/*"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -57,8 +57,12 @@ RECOGNISED: list[tuple[str, bytes, str | None]] = [
     ("a.txt", b"[UPDATED] Roof leaks\n\nThe pool is wet.\n", "text"),
     ("a.txt", b"{sic} Roof leaks\n\nThe pool is wet.\n", "text"),
     ("a.html", PROSE, "text"),  # content first: there is no markup in it
-    ("a.txt", b"<!doctype html><p>Roof leaks", None),
-    ("a.html", b"Roof leaks <p>The pool is wet.</p>", None),
+    ("a.txt", b"<!doctype html><p>Roof leaks", "html"),
+    ("a.html", b"Roof leaks <p>The pool is wet.</p>", "html"),
+    ("a.txt", b"Roof leaks <p>The pool is wet.</p>", "text"),
+    ("a.html", "<!DOCTYPE html>\n<html><p>Dach leckt".encode("utf-16"), "html"),
+    ("a", b"<!-- saved -->\n<html><p>Roof leaks", "html"),
+    ("a.html", b"<?xml version='1.0'?><rss><p>", None),
     ("a.xml", b"<?xml version='1.0'?><rss/>", None),
     ("a.csv", b"title,text\nRoof,Wet\n", None),
     ("a.txt", b"%PDF-1.7\n%\x00\x00" + bytes(range(32)) * 9, None),
@@ -84,7 +88,7 @@ UNRECOGNISED = [
     ("a.txt", b" \n", "EmptyFile", "holds no text"),
     ("a.jsonl", b"\x00\x01" * 50, "BinaryFile", "binary"),
     ("a.jsonl", ROW.decode().encode("utf-16"), "WrongEncoding", "iconv"),
-    ("a.html", b"<p>Roof</p>", "UnknownFormat", "HTML or XML"),
+    ("a.xml", b"<story>Roof</story>", "UnknownFormat", "XML"),
     ("a.json", b'[{"title": "Roof"}]', "UnknownFormat", "jq -c"),
     ("a/b.csv", b"title,text", "UnknownFormat", "(b.csv)"),
 ]
