@@ -2,43 +2,62 @@
 
 from typing import Any
 
-from schemas.records import Problem
-from transforms.formats.encoding import decode
-
-
-class NotAnArticle(Exception):
-    """Raised for a page that is no article; carries a Problem whose error_class says what it is instead."""
-
-    def __init__(self, error_class: str, error: str) -> None:
-        super().__init__(error)
-        self.problem = Problem(error_class, error)
+from transforms.extraction.authors import read_authors
+from transforms.extraction.body import find_standfirst, read_body
+from transforms.extraction.errors import NotAnArticle
+from transforms.extraction.fields import (
+    Page,
+    canonical_url,
+    first,
+    image_url,
+    language,
+    section_and_categories,
+    site_names,
+    told,
+)
+from transforms.extraction.markup import is_too_deep, read_markup
+from transforms.extraction.metadata import read_metadata
+from transforms.extraction.titles import read_titles
 
 
 def extract(markup: bytes, url: str | None = None, charset: str | None = None) -> dict[str, Any]:
     """The fields of a Record, as keyword arguments: what the page says of itself, and its text in paragraphs.
 
     `url` is where the page is from, if that is known; `charset` what the server said of its encoding.
-    Raises NotAnArticle for a page that is something else.
+    Raises NotAnArticle for a page that is something else, or beyond a limit.
     """
-    from trafilatura import bare_extraction, load_html
-
-    text, note = decode(markup)
-    tree = load_html(text)
-    found = bare_extraction(tree, url=url, include_comments=False, with_metadata=True) if tree is not None else None
-    if found is None or not found.text:
-        raise NotAnArticle("NoText", "The page holds no text that is an article.")
-    fields = {
-        "title": found.title,
-        "summary": found.description,
-        "text": "\n\n".join(found.text.split("\n")),
+    tree, notes = read_markup(markup, charset)
+    page = Page(tree, read_metadata(tree), url)
+    sites = site_names(page)
+    titles = read_titles(page, sites)
+    title = titles[0] if titles else ""
+    authors = read_authors(page, sites)
+    section, categories = section_and_categories(page, title)
+    description = first(page, "summary")
+    dates = list(dict.fromkeys(value for _, values in told(page, "published") for value in values[:3]))
+    fields: dict[str, Any] = {
+        "title": title,
         "url": url,
-        "canonical_url": found.url,
-        "published": found.date,
-        "authors": found.author.split("; ") if found.author else [],
-        "source": found.sitename,
-        "categories": [*(found.categories or []), *(found.tags or [])],
-        "image_url": found.image,
-        "language": found.language,
-        "problems": [note] if note else [],
+        "canonical_url": canonical_url(page),
+        "published": dates[0] if dates else None,
+        "updated": first(page, "updated"),
+        "authors": authors,
+        "language": language(page),
+        "source": first(page, "source"),
+        "section": section,
+        "categories": categories,
+        "image_url": image_url(page),
     }
+    body = read_body(tree, page.data.nodes, titles, authors)
+    if not body:
+        raise _no_text(tree)
+    fields["summary"] = (find_standfirst(tree, description, body) if description else None) or description
+    fields["text"] = "\n\n".join(body)
+    fields["problems"] = [*notes, *page.data.problems]
     return {name: value for name, value in fields.items() if value}
+
+
+def _no_text(tree: Any) -> NotAnArticle:
+    if is_too_deep(tree):
+        return NotAnArticle("TooDeep", "The page's tags are nested so deeply that its text is lost.")
+    return NotAnArticle("NoText", "The page holds no text that is an article.")
