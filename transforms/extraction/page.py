@@ -15,6 +15,7 @@ from transforms.extraction.fields import (
     site_names,
     told,
 )
+from transforms.extraction.kinds import other_kind, read_signs
 from transforms.extraction.markup import is_too_deep, read_markup
 from transforms.extraction.metadata import read_metadata
 from transforms.extraction.titles import read_titles
@@ -49,6 +50,9 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         "image_url": image_url(page),
     }
     body = read_body(tree, page.data.nodes, titles, authors)
+    signs = read_signs(page, url or fields["canonical_url"], titles, body, bool(dates))
+    if problem := other_kind(page, signs):
+        raise NotAnArticle(problem.error_class, problem.error)
     if not body:
         raise _no_text(tree)
     fields["summary"] = (find_standfirst(tree, description, body) if description else None) or description

@@ -29,11 +29,11 @@ def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record
     """One Record, or a Failure that names what the page is instead of an article. Needs no mapping."""
     from transforms.extraction import NotAnArticle, extract  # heavy, and it needs this package
 
-    at = {"position": piece.first, "offset": piece.offset, "length": len(data)}
+    at, length = piece.offset, len(data)
     try:
-        yield Record(**at, **extract(data))
+        yield Record(position=piece.first, offset=at, length=length, **extract(data))
     except NotAnArticle as error:
-        yield Failure(**at, raw=data[:MAX_RAW], problem=error.problem)
+        yield Failure(position=piece.first, offset=at, length=length, raw=data[:MAX_RAW], problem=error.problem)
 
 
 FORMAT = Format("html", recognises, cut, parse)
