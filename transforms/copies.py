@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -51,8 +51,13 @@ def questions(articles: Iterable[Article]) -> list[str]:
 
 
 def order(article: Article) -> tuple[datetime, datetime, str, str, int]:
-    """The order in which copies are decided: the earlier article is the original; undated ones come last, by id."""
+    """The order in which copies are decided: the earlier article is the original; undated ones come last, by id.
+
+    One of which only the day is known comes behind those of that day whose time is: it may be from its end.
+    """
     published = article.published_at or datetime.max.replace(tzinfo=UTC)
+    if article.published_at and article.date_precision == "day":
+        published += timedelta(days=1, microseconds=-1)
     return published, article.updated_at or published, article.article_id, article.input, article.position
 
 

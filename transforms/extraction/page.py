@@ -18,7 +18,11 @@ from transforms.extraction.fields import (
 from transforms.extraction.kinds import other_kind, read_signs
 from transforms.extraction.markup import is_too_deep, read_markup
 from transforms.extraction.metadata import read_metadata
+from transforms.extraction.shown import shown_dates
 from transforms.extraction.titles import read_titles
+
+MOST_DATES = 10
+"""Texts of metadata that are tried as the date of publication."""
 
 
 def extract(markup: bytes, url: str | None = None, charset: str | None = None) -> dict[str, Any]:
@@ -41,6 +45,8 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         "url": url,
         "canonical_url": canonical_url(page),
         "published": dates[0] if dates else None,
+        "more_dates": dates[1:MOST_DATES],
+        "shown_dates": shown_dates(tree, needs_any=not dates),
         "updated": first(page, "updated"),
         "authors": authors,
         "language": language(page),

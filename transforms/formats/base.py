@@ -38,6 +38,10 @@ class Record(Struct, frozen=True, kw_only=True):
     url: str | None = None
     canonical_url: str | None = None
     published: str | None = None
+    more_dates: list[str] = []
+    """What else metadata gives as the date of publication, the surest first."""
+    shown_dates: list[str] = []
+    """Dates that the page shows to its readers."""
     updated: str | None = None
     authors: list[str] = []
     language: str | None = None
