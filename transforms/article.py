@@ -104,7 +104,11 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
     date = _date(record, opening, body, address, updated, now, date_in_name(piece.input, dated_by, now))
     publisher = _label(record.source)
     who = identity(
-        canonical_url=address.canonical, id=record.id, input=piece.input, position=record.position, publisher=publisher
+        canonical_url=None if record.shared_address else address.canonical,
+        id=record.id,
+        input=piece.input,
+        position=record.position,
+        publisher=record.feed_url or publisher,
     )
     content = content_hash(title, text)
     return Article(
@@ -122,6 +126,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         date_precision=date.reading.precision if date.reading else None,
         language=language_code(record.language),
         source=_publisher(publisher) or host_name(address.canonical),
+        feed_url=record.feed_url,
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
@@ -178,7 +183,7 @@ def _date(
     input's name."""
     given = filter(None, (record.published, *record.more_dates))
     if reading := surest_date(map(one_line, given), now, record.language):
-        return Date(reading, "metadata")
+        return Date(reading, record.date_source)
     shown = (date_in_line(one_line(text), now) for text in record.shown_dates)
     text = next((found[0] for found in shown if found), None) or opening.published
     if text := text or date_in_dateline(body[0] if body else "", now, address.url, updated):
@@ -221,7 +226,7 @@ def _address_of_image(url: str | None) -> str | None:
 
 def _problems(record: Record, title: str, text: str, address: Address, date: Date) -> list[str]:
     """What a reader of the row should know was missing or not understood."""
-    unread = record.published and date.source != "metadata"
+    unread = record.published and date.source != record.date_source
     checks = {
         "no title": not title,
         "no body": not text,

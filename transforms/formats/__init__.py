@@ -1,14 +1,14 @@
 """The formats that are read. The first that recognises an input reads it."""
 
 from schemas.records import Problem
-from transforms.formats import html, jsonl, text
+from transforms.formats import feed, html, jsonl, text
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
 
-FORMATS: tuple[Format, ...] = (jsonl.FORMAT, html.FORMAT, text.FORMAT)
+FORMATS: tuple[Format, ...] = (feed.FORMAT, jsonl.FORMAT, html.FORMAT, text.FORMAT)
 READ = (
-    "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file)"
-    " and plain text (.txt: one article a file)."
+    "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file),"
+    " saved feeds (RSS, RDF, Atom, JSON Feed) and plain text (.txt: one article a file)."
 )
 
 

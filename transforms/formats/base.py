@@ -50,6 +50,11 @@ class Record(Struct, frozen=True, kw_only=True):
     categories: list[str] = []
     image_url: str | None = None
     problems: list[str] = []
+    feed_url: str | None = None
+    date_source: str = "metadata"
+    """What the dates are from, as the column of that name has it: metadata or feed."""
+    shared_address: bool = False
+    """Whether other records of the input have the same address: then it does not tell which article this is."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
