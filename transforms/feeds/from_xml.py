@@ -1,22 +1,27 @@
 """RSS 0.9x to 2.0, RDF, Atom 0.3 and 1.0, through feedparser."""
 
-import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html.entities import html5
-from typing import Any
+from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from schemas.records import Problem
 from transforms.dates import read_date
 from transforms.feeds.entries import settled
 from transforms.feeds.links import absolute, unwrapped
 from transforms.feeds.records import Entry, Feed, NotAFeed
+from transforms.feeds.sax import WHOLE, Parsed, TooDeep, parsed
 from transforms.feeds.texts import Markup, clean, first_image, plain_title
 
-Parsed = Mapping[str, Any]
+Found = Mapping[str, Any]
+"""What feedparser has of an entry, or of one of its parts."""
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
 _ROOT = re.compile(r"<(?:[\w.-]+:)?[\w.-]")
-_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+_ENDS = re.compile(r"</(?:[\w.-]+:)?(?:rss|rdf|feed|channel)\s*>", re.IGNORECASE)
+_CUT_OFF = Problem("TruncatedEntry", "The feed ends inside of this entry.")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITY = re.compile(r"&(?:#(\d{1,20}|[xX][0-9a-fA-F]{1,20})|(\w{2,31}));")
 _XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
@@ -30,28 +35,28 @@ _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_59
 
 
 def read_xml(text: str, url: str | None) -> Feed:
-    """The feed that a text holds. Raises NotAFeed where feedparser can make nothing of it."""
-    import feedparser  # 50 ms that other formats need not wait for
-
+    """The feed that a text holds. Raises NotAFeed where nothing can be made of it."""
+    text = mended(text)
     try:
-        parsed = feedparser.parse(io.BytesIO(mended(text)), resolve_relative_uris=False, sanitize_html=False)
-    except RecursionError as error:
+        found = parsed(text)
+    except (TooDeep, RecursionError) as error:
         raise NotAFeed("TooDeep", "The feed's elements are nested too deeply.") from error
     except (ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError) as error:
         raise NotAFeed(
-            "BrokenFeed", f"The feed cannot be parsed: {type(error).__name__}: {str(error)[:200]}."
+            "BrokenFeed", f"The feed cannot be parsed: {type(error).__name__}: {str(error)[:200]}"
         ) from error
-    return _feed(parsed, text, url)
+    if found.broken and not found.entries and not _ENDS.search(text[-200:]):
+        raise NotAFeed("TruncatedFeed", "The feed ends before its first entry does.")
+    return _feed(found, text, url)
 
 
-def mended(text: str) -> bytes:
-    """The feed in UTF-8 from its first element on, without what XML forbids and any declaration of its own.
+def mended(text: str) -> str:
+    """The feed from its first element on, without what XML forbids, HTML's entities read.
 
-    So there is no DOCTYPE, and no entity beyond those of XML: HTML's are read here.
+    So there is no DOCTYPE and no declaration, and no entity beyond those of XML.
     """
     start = _ROOT.search(text)
-    body = text[start.start() if start else 0 :]
-    return (_DECLARATION + _CONTROLS.sub("", _ENTITY.sub(_read_entity, body))).encode()
+    return _CONTROLS.sub("", _ENTITY.sub(_read_entity, text[start.start() if start else 0 :]))
 
 
 def _read_entity(found: re.Match[str]) -> str:
@@ -63,41 +68,54 @@ def _read_entity(found: re.Match[str]) -> str:
     return found[0] if is_character else "\ufffd"
 
 
-def _feed(parsed: Parsed, text: str, url: str | None) -> Feed:
-    about = parsed["feed"]
+def _feed(found: Parsed, text: str, url: str | None) -> Feed:
+    about = found.feed
     link = absolute(about.get("link"), url)
-    kind = parsed.get("version") or "rss"
     base = url or link
-    shared = {"title": plain_title(about.get("title")), "language": _text(about.get("language")), "kind": kind}
-    if kind.startswith("atom"):
-        shared["authors"] = _authors(about)
-    problems = []
-    if parsed.get("bozo"):
-        problems.append(f"not well-formed XML: {str(parsed.get('bozo_exception'))[:200]}")
+    shared = Shared(
+        kind=found.version or "rss",
+        title=plain_title(about.get("title")),
+        language=_text(about.get("language")),
+        authors=_authors(about) if found.version.startswith("atom") else [],
+    )
+    entries = [_entry(one, base, shared) for one in found.entries]
+    problems = [f"not well-formed XML: {found.broken[:200]}"] if found.broken else []
+    if entries and found.broken and WHOLE not in found.entries[-1] and not _ENDS.search(text[-200:]):
+        entries[-1] = replace(entries[-1], problem=_CUT_OFF)
+        problems.append("cut off inside of its last entry")
     return Feed(
-        kind=kind,
-        title=shared["title"],
+        kind=shared.kind,
+        title=shared.title,
         link=link,
-        language=shared["language"],
+        language=shared.language,
         ttl=_ttl(about),
         skip_hours=_skipped(text, "hours"),
         skip_days=_skipped(text, "days"),
-        entries=settled([_entry(one, base, shared) for one in parsed["entries"]]),
+        entries=settled(entries),
         problems=tuple(problems),
     )
+
+
+class Shared(NamedTuple):
+    """What the feed says for all its entries."""
+
+    kind: str
+    title: str | None
+    language: str | None
+    authors: list[str]
 
 
 def _text(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _entry(one: Parsed, base: str | None, shared: Mapping[str, Any]) -> Entry:
+def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
     source = one.get("source") or {}
-    contents = _contents(one, base, shared["kind"])
-    description = _markup(one.get("summary"), one.get("summary_detail"), base, shared["kind"])
+    contents = _contents(one, base, shared.kind)
+    description = _markup(one.get("summary"), one.get("summary_detail"), base, shared.kind)
     text = max(filter(None, map(clean, contents)), key=len, default=None)
     summary = clean(description) if description else None
-    title = plain_title(one.get("title"), _is_html(one.get("title_detail"), shared["kind"]))
+    title = plain_title(one.get("title"), _is_html(one.get("title_detail"), shared.kind))
     published = _date(one, "published") or _date(one, "created")
     updated = _date(one, "updated")
     return Entry(
@@ -108,9 +126,9 @@ def _entry(one: Parsed, base: str | None, shared: Mapping[str, Any]) -> Entry:
         url=unwrapped(_link(one, base)),
         published=published or updated,
         updated=updated,
-        authors=_authors(one) or _authors(source) or shared.get("authors", []),
-        language=_language(one) or _text(source.get("language")) or shared["language"],
-        source=plain_title(source.get("title")) or shared["title"],
+        authors=_authors(one) or _authors(source) or shared.authors,
+        language=_language(one) or _text(source.get("language")) or shared.language,
+        source=plain_title(source.get("title")) or shared.title,
         categories=_categories(one),
         image_url=_image(one, base)
         or next(
@@ -122,39 +140,43 @@ def _entry(one: Parsed, base: str | None, shared: Mapping[str, Any]) -> Entry:
     )
 
 
-def _contents(one: Parsed, base: str | None, kind: str) -> list[Markup]:
+def _contents(one: Found, base: str | None, kind: str) -> list[Markup]:
     found = (_markup(item.get("value"), item, base, kind) for item in one.get("content") or [] if _is_text(item))
     return [markup for markup in found if markup]
 
 
-def _is_text(detail: Parsed) -> bool:
+def _is_text(detail: Found) -> bool:
     kind = detail.get("type") or "text/html"
     return bool(kind.startswith("text/") or kind.endswith("xml") or kind.endswith("html"))
 
 
-def _markup(value: object, detail: Parsed | None, base: str | None, kind: str) -> Markup | None:
+def _markup(value: object, detail: Found | None, base: str | None, kind: str) -> Markup | None:
     if not isinstance(value, str) or not value.strip():
         return None
     own = (detail or {}).get("base")
     return Markup(value, absolute(own, base) or base, _is_html(detail, kind))
 
 
-def _is_html(detail: Parsed | None, kind: str) -> bool:
+def _is_html(detail: Found | None, kind: str) -> bool:
     """Atom says what is plain text; in RSS tags are tags."""
     return not (kind.startswith("atom") and (detail or {}).get("type") in _LITERAL)
 
 
-def _link(one: Parsed, base: str | None) -> str | None:
-    original = absolute(_text(one.get("feedburner_origlink")), base)
+def _link(one: Found, base: str | None) -> str | None:
+    """FeedBurner's original; else the page that the entry is about; else a guid that is an address."""
+    original, id = absolute(_text(one.get("feedburner_origlink")), base), _text(one.get("id"))
     if original:
         return original
-    link, id = _text(one.get("link")), _text(one.get("id"))
+    link = _text(one.get("link"))
+    pages = [_text(each.get("href")) for each in one.get("links") or [] if each.get("rel", "alternate") == "alternate"]
+    if pages and link not in pages:
+        link = pages[0]
     if link and link == id and not link.lower().startswith(("http://", "https://", "/")):
         return None  # a guid that says it is an address, and is none
-    return absolute(link, base) or absolute(id if one.get("guidislink") else None, None)
+    return absolute(link, base)
 
 
-def _date(one: Parsed, field: str) -> str | None:
+def _date(one: Found, field: str) -> str | None:
     """The date as it stands there if we can read it; else as feedparser does, which knows odd forms."""
     own = dict(one)  # the entry itself gives `published` where `updated` is asked for and missing
     text, told = _text(own.get(field)), own.get(f"{field}_parsed")
@@ -163,7 +185,7 @@ def _date(one: Parsed, field: str) -> str | None:
     return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*told[:6])
 
 
-def _authors(one: Parsed) -> list[str]:
+def _authors(one: Found) -> list[str]:
     names = [_name(author.get("name")) for author in one.get("authors") or [] if isinstance(author, Mapping)]
     return list(dict.fromkeys(name for name in names or [_name(one.get("author"))] if name))
 
@@ -173,19 +195,19 @@ def _name(text: object) -> str | None:
     return _MAIL.sub("", text).strip(" ()<>,;\t\n") or None if isinstance(text, str) else None
 
 
-def _language(one: Parsed) -> str | None:
+def _language(one: Found) -> str | None:
     details = [*(one.get("content") or []), one.get("summary_detail"), one.get("title_detail")]
     return _text(one.get("language")) or next(
         (code for each in details if each and (code := _text(each.get("language")))), None
     )
 
 
-def _categories(one: Parsed) -> list[str]:
+def _categories(one: Found) -> list[str]:
     tags = (_text(tag.get("label")) or _text(tag.get("term")) for tag in one.get("tags") or [])
     return list(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _image(one: Parsed, base: str | None) -> str | None:
+def _image(one: Found, base: str | None) -> str | None:
     """The largest picture that is named as such."""
     media = [item for item in one.get("media_content") or [] if _is_picture(item)]
     media.sort(key=_width, reverse=True)
@@ -195,17 +217,17 @@ def _image(one: Parsed, base: str | None) -> str | None:
     return next(filter(None, (absolute(_text(item.get("url") or item.get("href")), base) for item in named)), None)
 
 
-def _is_picture(item: Parsed) -> bool:
+def _is_picture(item: Found) -> bool:
     kind = item.get("medium") or (item.get("type") or "").partition("/")[0]
     return kind == "image" or (not kind and bool(_PICTURE.search(str(item.get("url") or item.get("href") or ""))))
 
 
-def _width(item: Parsed) -> int:
+def _width(item: Found) -> int:
     width = str(item.get("width") or "")
     return int(width) if width.isdecimal() and len(width) < 6 else 0
 
 
-def _ttl(about: Parsed) -> float:
+def _ttl(about: Found) -> float:
     """RSS's ttl, in minutes; else the syndication module's period divided by its frequency."""
     minutes = _text(about.get("ttl")) or ""
     if minutes.isdecimal() and len(minutes) < 8:
