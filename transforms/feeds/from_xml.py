@@ -13,7 +13,7 @@ from transforms.dates import read_date
 from transforms.feeds.entries import settled
 from transforms.feeds.links import absolute, unwrapped
 from transforms.feeds.records import Entry, Feed, NotAFeed
-from transforms.feeds.sax import WHOLE, Parsed, TooDeep, parsed
+from transforms.feeds.sax import MOST_ELEMENTS, WHOLE, Parsed, TooMany, parsed
 from transforms.feeds.texts import Markup, clean, first_image, plain_title
 
 Found = Mapping[str, Any]
@@ -39,12 +39,11 @@ def read_xml(text: str, url: str | None) -> Feed:
     text = mended(text)
     try:
         found = parsed(text)
-    except (TooDeep, RecursionError) as error:
-        raise NotAFeed("TooDeep", "The feed's elements are nested too deeply.") from error
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError) as error:
-        raise NotAFeed(
-            "BrokenFeed", f"The feed cannot be parsed: {type(error).__name__}: {str(error)[:200]}"
-        ) from error
+    except TooMany as error:
+        raise NotAFeed("TooManyElements", f"The feed has more than {MOST_ELEMENTS:,} elements.") from error
+    except Exception as error:  # feedparser meets what its authors did not
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        raise NotAFeed("BrokenFeed", f"The feed cannot be parsed: {what}.") from error
     if found.broken and not found.entries and not _ENDS.search(text[-200:]):
         raise NotAFeed("TruncatedFeed", "The feed ends before its first entry does.")
     return _feed(found, text, url)
