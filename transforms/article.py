@@ -31,7 +31,7 @@ RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
 PAGES = ("text",)
 """Formats that give a whole page as text, headline and all."""
-PLAIN = (*PAGES, "html")
+PLAIN = (*PAGES, "html", "feed")
 """Formats whose texts are plain; those of others may be markup."""
 MOST_NAMES = 50
 """Authors or categories that are kept."""
@@ -184,6 +184,8 @@ def _date(
     given = filter(None, (record.published, *record.more_dates))
     if reading := surest_date(map(one_line, given), now, record.language):
         return Date(reading, record.date_source)
+    if updated and record.date_source == "feed":  # many feeds have no other date
+        return Date(updated, "feed")
     shown = (date_in_line(one_line(text), now) for text in record.shown_dates)
     text = next((found[0] for found in shown if found), None) or opening.published
     if text := text or date_in_dateline(body[0] if body else "", now, address.url, updated):

@@ -114,17 +114,15 @@ def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
     description = _markup(one.get("summary"), one.get("summary_detail"), base, shared.kind)
     text = max(filter(None, map(clean, contents)), key=len, default=None)
     summary = clean(description) if description else None
-    title = plain_title(one.get("title"), _is_html(one.get("title_detail"), shared.kind))
-    published = _date(one, "published") or _date(one, "created")
-    updated = _date(one, "updated")
+    title = plain_title(one.get("title"), _title_is_html(one.get("title_detail"), shared.kind))
     return Entry(
         title=title,
         summary=summary if text and summary != text else None,
         text=text or summary,
         id=_text(one.get("id")),
         url=unwrapped(_link(one, base)),
-        published=published or updated,
-        updated=updated,
+        published=_date(one, "published", "created"),
+        updated=_date(one, "updated"),
         authors=_authors(one) or _authors(source) or shared.authors,
         language=_language(one) or _text(source.get("language")) or shared.language,
         source=plain_title(source.get("title")) or shared.title,
@@ -161,27 +159,44 @@ def _is_html(detail: Found | None, kind: str) -> bool:
     return not (kind.startswith("atom") and (detail or {}).get("type") in _LITERAL)
 
 
+def _title_is_html(detail: Found | None, kind: str) -> bool | None:
+    """feedparser takes an RSS title for HTML only where all its tags are HTML's and closed."""
+    if (detail or {}).get("type") not in _LITERAL:
+        return True
+    return False if kind.startswith("atom") else None
+
+
 def _link(one: Found, base: str | None) -> str | None:
     """FeedBurner's original; else the page that the entry is about; else a guid that is an address."""
-    original, id = absolute(_text(one.get("feedburner_origlink")), base), _text(one.get("id"))
+    original = absolute(_text(one.get("feedburner_origlink")), base)
     if original:
         return original
-    link = _text(one.get("link"))
-    pages = [_text(each.get("href")) for each in one.get("links") or [] if each.get("rel", "alternate") == "alternate"]
+    link, links = _text(one.get("link")), one.get("links") or []
+    if not links:  # a guid that says it is an address, as they do unless told otherwise
+        return absolute(link, None)
+    pages = [_text(each.get("href")) for each in links if each.get("rel", "alternate") == "alternate"]
     if pages and link not in pages:
         link = pages[0]
-    if link and link == id and not link.lower().startswith(("http://", "https://", "/")):
-        return None  # a guid that says it is an address, and is none
     return absolute(link, base)
 
 
-def _date(one: Found, field: str) -> str | None:
+def _date(one: Found, *fields: str) -> str | None:
+    """The first of the dates that is not the zero of a clock, as it stands there."""
+    return next((date for field in fields if (date := _date_of(one, field)) and not _is_zero(date)), None)
+
+
+def _date_of(one: Found, field: str) -> str | None:
     """The date as it stands there if we can read it; else as feedparser does, which knows odd forms."""
     own = dict(one)  # the entry itself gives `published` where `updated` is asked for and missing
     text, told = _text(own.get(field)), own.get(f"{field}_parsed")
     if not text or not told or read_date(text, _FAR):
         return text
     return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*told[:6])
+
+
+def _is_zero(date: str) -> bool:
+    reading = read_date(date, _FAR)
+    return reading is not None and reading.moment.year <= 1970
 
 
 def _authors(one: Found) -> list[str]:

@@ -19,6 +19,8 @@ class Markup(NamedTuple):
 LONGEST_MARKUP = 2_000_000
 """Characters of one entry's markup that are read."""
 _TAG = re.compile(r"</?[a-z][^<>]*>|<!--", re.IGNORECASE)
+_SURE_TAG = re.compile(r"</[a-z]|<(?:br|img)\b|/>", re.IGNORECASE)
+"""In a title: `<blink>` by itself may be what it is about."""
 _IMAGE = re.compile(r"<img\b([^<>]*)>", re.IGNORECASE)
 _SOURCE = re.compile(r"(?:^|\s)(?:data-)?src\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
 _TINY = re.compile(r"(?:^|\s)(?:width|height)\s*=\s*['\"]?[01](?:px)?\b", re.IGNORECASE)
@@ -30,13 +32,13 @@ def clean(markup: Markup) -> str | None:
     value = markup.value[:LONGEST_MARKUP]
     if not markup.is_html or not (_TAG.search(value) or "&" in value):
         return value.strip() or None
-    return html_to_paragraphs(value, markup.base).strip() or None
+    return html_to_paragraphs(value) or None
 
 
-def plain_title(value: str | None, is_html: bool = True) -> str | None:
-    """A title in one line, without tags."""
-    if value and is_html and _TAG.search(value):
-        value = html_to_paragraphs(value, None)
+def plain_title(value: str | None, is_html: bool | None = None) -> str | None:
+    """A title in one line, without tags. `is_html` is None where the feed does not say whether it is markup."""
+    if value and is_html is not False and (_TAG if is_html else _SURE_TAG).search(value):
+        value = html_to_paragraphs(value)
     return " ".join((value or "").split()) or None
 
 
