@@ -173,7 +173,7 @@ def _link(one: Found, base: str | None) -> str | None:
         return original
     link, links = _text(one.get("link")), one.get("links") or []
     if not links:  # a guid that says it is an address, as they do unless told otherwise
-        return absolute(link, None)
+        return absolute(link, base if (link or "").startswith("/") else None)
     pages = [_text(each.get("href")) for each in links if each.get("rel", "alternate") == "alternate"]
     if pages and link not in pages:
         link = pages[0]
