@@ -57,10 +57,14 @@ class Place(NamedTuple):
 
 
 def found_in(feed: Feed, feed_url: str | None, places: Iterable[Place]) -> Iterator[Record | Failure]:
-    """A Record for each entry, or a Failure that says why there is none, in the feed's order."""
+    """A Record for each entry, or a Failure that says why there is none, in the feed's order.
+
+    What was wrong with the feed stands in each of them. `feed_url` is the feed's name for good.
+    """
     for entry, (position, offset, length) in zip(feed.entries, places, strict=True):
         fields = asdict(entry)
         problem = fields.pop("problem")
+        fields["problems"] = [*feed.problems, *entry.problems]
         if problem:
             raw = msgspec.json.encode({key: value for key, value in fields.items() if value})
             yield Failure(position=position, offset=offset, length=length, raw=raw[:MAX_RAW], problem=problem)

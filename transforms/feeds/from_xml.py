@@ -13,7 +13,7 @@ from transforms.dates import read_date
 from transforms.feeds.entries import settled
 from transforms.feeds.links import absolute, unwrapped
 from transforms.feeds.records import Entry, Feed, NotAFeed
-from transforms.feeds.sax import MOST_ELEMENTS, WHOLE, Parsed, TooMany, parsed
+from transforms.feeds.sax import MOST_ELEMENTS, WHOLE, Parsed, TooMany, name_in, parsed
 from transforms.feeds.texts import Markup, clean, first_image, plain_title
 
 Found = Mapping[str, Any]
@@ -25,7 +25,6 @@ _CUT_OFF = Problem("TruncatedEntry", "The feed ends inside of this entry.")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITY = re.compile(r"&(?:#(\d{1,20}|[xX][0-9a-fA-F]{1,20})|(\w{2,31}));")
 _XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
-_MAIL = re.compile(r"[\w.+-]+@[\w.-]+\.\w+")
 _LITERAL = frozenset(("text/plain",))
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:\?|$)", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -200,13 +199,8 @@ def _is_zero(date: str) -> bool:
 
 
 def _authors(one: Found) -> list[str]:
-    names = [_name(author.get("name")) for author in one.get("authors") or [] if isinstance(author, Mapping)]
-    return list(dict.fromkeys(name for name in names or [_name(one.get("author"))] if name))
-
-
-def _name(text: object) -> str | None:
-    """A name without the mail address beside it: `ada@paper.example (Ada Lind)`, `Ada Lind <ada@paper.example>`."""
-    return _MAIL.sub("", text).strip(" ()<>,;\t\n") or None if isinstance(text, str) else None
+    people = (person.get("name") for person in one.get("authors") or [] if isinstance(person, Mapping))
+    return list(dict.fromkeys(name for person in people if isinstance(person, str) and (name := name_in(person))))
 
 
 def _language(one: Found) -> str | None:
