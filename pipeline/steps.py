@@ -58,7 +58,8 @@ class Steps:
     def read(self, chunk: Chunk) -> Chunk:
         """From pieces of input to articles, each `read` or `dead`."""
         root = store_at(self.config.root)
-        return _timed("read", chunk, lambda: read_chunk(chunk, root, self.config.columns, self.batch.now))
+        columns, dated_by = self.config.columns, self.config.dates.file_name
+        return _timed("read", chunk, lambda: read_chunk(chunk, root, columns, self.batch.now, dated_by))
 
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""

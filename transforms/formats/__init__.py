@@ -1,12 +1,15 @@
 """The formats that are read. The first that recognises an input reads it."""
 
 from schemas.records import Problem
-from transforms.formats import jsonl, text
+from transforms.formats import feed, html, jsonl, text
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
 
-FORMATS: tuple[Format, ...] = (jsonl.FORMAT, text.FORMAT)
-READ = "Read are JSON Lines (.jsonl: one JSON object a line) and plain text (.txt: one article a file)."
+FORMATS: tuple[Format, ...] = (feed.FORMAT, jsonl.FORMAT, html.FORMAT, text.FORMAT)
+READ = (
+    "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file),"
+    " saved feeds (RSS, RDF, Atom, JSON Feed) and plain text (.txt: one article a file)."
+)
 
 
 def recognise(head: bytes, name: str) -> Format | None:
@@ -33,7 +36,7 @@ def unrecognised(head: bytes, name: str) -> Problem:
 def _looks_like(beginning: str, name: str) -> str:
     match beginning.lstrip("\ufeff \t\r\n")[:1]:
         case "<":
-            return "HTML or XML, for which there is no reader yet"
+            return "XML, for which there is no reader yet"
         case "[" | "{":
             return "JSON, but not one object a line (jq -c '.[]' makes JSON Lines of an array)"
     return f"text, but its name ({name.rpartition('/')[2][-80:]}) says that it is no plain text"

@@ -38,6 +38,10 @@ class Record(Struct, frozen=True, kw_only=True):
     url: str | None = None
     canonical_url: str | None = None
     published: str | None = None
+    more_dates: list[str] = []
+    """What else metadata gives as the date of publication, the surest first."""
+    shown_dates: list[str] = []
+    """Dates that the page shows to its readers."""
     updated: str | None = None
     authors: list[str] = []
     language: str | None = None
@@ -46,6 +50,11 @@ class Record(Struct, frozen=True, kw_only=True):
     categories: list[str] = []
     image_url: str | None = None
     problems: list[str] = []
+    feed_url: str | None = None
+    date_source: str = "metadata"
+    """What the dates are from, as the column of that name has it: metadata or feed."""
+    shared_address: bool = False
+    """Whether other records of the input have the same address: then it does not tell which article this is."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
