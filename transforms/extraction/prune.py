@@ -4,18 +4,26 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lxml import etree
+
 _BODY = re.compile(r"body|content|article|text|story")
 _NO_BODY = re.compile(r"comment|footer|related|teaser|card")
+_READ = ("script", "noscript", "link", "meta")
+"""What metadata is read from, and no text: without it trafilatura, which copies the page four times, is faster."""
 _CAPTIONS = (
     './/*[self::p or self::div or self::span or self::figcaption][contains(@class, "caption") or'
     ' contains(@class, "Caption")]'
 )
+SHORTEST_COLUMN = 300
+"""Characters of a table's cell that is a column of a page's layout."""
 LONGEST_LINK = 200
 """Characters of a paragraph that is only a link; a longer one is text that is linked as a whole."""
 
 
 def prune(tree: Any) -> None:
     """Joins a body that stands in several containers, and drops what is surely not of it. Changes the tree."""
+    etree.strip_elements(tree, *_READ, with_tail=False)
+    open_tables(tree)
     join_twins(tree)
     for tag in [*_link_paragraphs(tree), *_link_lists(tree), *_captions(tree)]:
         drop(tag)
@@ -33,6 +41,16 @@ def drop(tag: Any) -> None:
         else:
             parent.text = (parent.text or "") + tag.tail
     parent.remove(tag)
+
+
+def open_tables(tree: Any) -> None:
+    """Makes plain containers of tables that lay out a page, as those before 2005 are: of which a cell holds paragraphs
+    or lines, and much text. trafilatura would take them for one paragraph."""
+    for table in tree.iter("table"):
+        cells = (cell for cell in table.iter("td") if len(cell.findall("p")) + len(cell.findall("br")) > 2)
+        if any(_length(cell) > SHORTEST_COLUMN for cell in cells):
+            for tag in table.iter("table", "tbody", "tr", "td"):
+                tag.tag = "div"
 
 
 def join_twins(tree: Any) -> None:

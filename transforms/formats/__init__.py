@@ -5,7 +5,7 @@ from transforms.formats import html, jsonl, text
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
 
-FORMATS: tuple[Format, ...] = (jsonl.FORMAT, html.FORMAT, text.FORMAT)
+FORMATS: tuple[Format, ...] = (html.FORMAT, jsonl.FORMAT, text.FORMAT)
 READ = (
     "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file)"
     " and plain text (.txt: one article a file)."
