@@ -63,7 +63,7 @@ def read_date(text: str, now: datetime, language: str | None = None) -> Reading 
     is in March or in April: March for American English, and where none is given. A clock time without a zone is
     taken as UTC, and the precision says so.
     """
-    text = " ".join(text[: LONGEST + 40].split())
+    text = " ".join(text[: LONGEST + 40].split()).replace("МСК", "MSK")
     if not 4 < len(text) <= LONGEST:
         return None
     try:

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"\s*[(<\[]?[^\s@<>()]{1,64}@[^\s@<>()]{1,190}\.\w{2,20}[)
 _LINK = re.compile(r"https?://|www\.|@")
 _ROLE = re.compile(
     r"\b(?:contributor|photographer|producer|autor(?:in)?|profes+or\w*|analyst|critic|senior|chief|deputy|director"
-    r"|redaktor(?:in)?|leiter(?:in)?|journaliste|redacteur|redactora?|periodista|giornalista|correspondant(?:e)?)\b",
+    r"|redaktor(?:in)?|leiter(?:in)?|journaliste|redacteur|redactora?|periodista|giornalista|correspondant(?:e)?|desk)\b",
     re.IGNORECASE,
 )
 _CREDIT = re.compile(r"^\(|[:©]|\b(?:image|photos?|bild|foto|getty)\b", re.IGNORECASE)

@@ -12,6 +12,7 @@ from lxml import html as lxml_html
 
 from transforms.extraction.errors import NotAnArticle
 from transforms.formats.encoding import decode_page
+from transforms.text import without_mojibake
 
 MOST_TAGS = 20_000
 """Elements of a page, without those that hold no text: 1 s for trafilatura. News pages have 700, the longest live
@@ -37,6 +38,7 @@ def read_markup(markup: bytes, charset: str | None) -> tuple[Any, list[str]]:
         text, note = decode_page(markup, charset)
     except UnicodeDecodeError as error:
         raise NotAnArticle("WrongEncoding", f"The page is in no encoding that fits ({error}).") from error
+    text = without_mojibake(text)  # before trafilatura drops the control characters that may be half of it
     if ";base64," in text:
         text = _DATA.sub("data:", text)
     if len(text) > SMALL:

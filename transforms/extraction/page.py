@@ -1,7 +1,9 @@
 """A news page in, the fields of a Record out."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from transforms.dates import date_in_url
 from transforms.extraction.authors import read_authors
 from transforms.extraction.body import find_standfirst, read_body
 from transforms.extraction.errors import NotAnArticle
@@ -21,6 +23,8 @@ from transforms.extraction.metadata import read_metadata
 from transforms.extraction.shown import shown_dates
 from transforms.extraction.titles import read_titles
 
+FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
+"""Stands for the clock, which is not read here."""
 MOST_DATES = 10
 """Texts of metadata that are tried as the date of publication."""
 
@@ -38,15 +42,17 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     title = titles[0] if titles else ""
     authors = read_authors(page, sites)
     section, categories = section_and_categories(page, title)
-    description = first(page, "summary")
+    description = first(page, "summary") or ""
     dates = list(dict.fromkeys(value for _, values in told(page, "published") for value in values[:3]))
+    named = canonical_url(page)
+    address = url or named
     fields: dict[str, Any] = {
         "title": title,
         "url": url,
-        "canonical_url": canonical_url(page),
+        "canonical_url": named,
         "published": dates[0] if dates else None,
         "more_dates": dates[1:MOST_DATES],
-        "shown_dates": shown_dates(tree, needs_any=not dates),
+        "shown_dates": shown_dates(tree, needs_any=not dates and not date_in_url(address, FAR_AHEAD)),
         "updated": first(page, "updated"),
         "authors": authors,
         "language": language(page),
@@ -55,13 +61,13 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         "categories": categories,
         "image_url": image_url(page),
     }
-    body = read_body(tree, page.data.nodes, titles, authors)
-    signs = read_signs(page, url or fields["canonical_url"], titles, body, bool(dates))
+    body = read_body(tree, page.data.nodes, titles, authors, description)
+    signs = read_signs(page, address, titles, body, bool(dates))
     if problem := other_kind(page, signs):
         raise NotAnArticle(problem.error_class, problem.error)
     if not body:
         raise _no_text(tree)
-    fields["summary"] = (find_standfirst(tree, description, body) if description else None) or description
+    fields["summary"] = find_standfirst(tree, description, body) or description
     fields["text"] = "\n\n".join(body)
     fields["problems"] = [*notes, *page.data.problems]
     return {name: value for name, value in fields.items() if value}

@@ -4,20 +4,36 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lxml import etree
+
+from transforms.pages import key
+
 _BODY = re.compile(r"body|content|article|text|story")
 _NO_BODY = re.compile(r"comment|footer|related|teaser|card")
+_READ = ("script", "noscript", "link", "meta")
+"""What metadata is read from, and no text: without it trafilatura, which copies the page four times, is faster."""
 _CAPTIONS = (
     './/*[self::p or self::div or self::span or self::figcaption][contains(@class, "caption") or'
     ' contains(@class, "Caption")]'
 )
+_KICKER = re.compile(r"kicker|dachzeile|eyebrow|overline|spitzmarke|topline", re.IGNORECASE)
+_STANDFIRST = re.compile(r"standfirst|vorspann|sub-?title|sub-?head|\bde[ck]k?\b|chapeau|entradilla|ingress|lead", re.I)
+LONGEST_KICKER = 80
+SHORTEST_COLUMN = 300
+"""Characters of a table's cell that is a column of a page's layout."""
 LONGEST_LINK = 200
 """Characters of a paragraph that is only a link; a longer one is text that is linked as a whole."""
 
 
-def prune(tree: Any) -> None:
-    """Joins a body that stands in several containers, and drops what is surely not of it. Changes the tree."""
+def prune(tree: Any, description: str = "") -> None:
+    """Joins a body that stands in several containers, and drops what is surely not of it. Changes the tree.
+
+    `description` is the page's own: the paragraph that is marked as standfirst and says the same is not of the body.
+    """
+    etree.strip_elements(tree, *_READ, with_tail=False)
+    open_tables(tree)
     join_twins(tree)
-    for tag in [*_link_paragraphs(tree), *_link_lists(tree), *_captions(tree)]:
+    for tag in [*_link_paragraphs(tree), *_link_lists(tree), *_captions(tree), *_above_text(tree, description)]:
         drop(tag)
 
 
@@ -33,6 +49,16 @@ def drop(tag: Any) -> None:
         else:
             parent.text = (parent.text or "") + tag.tail
     parent.remove(tag)
+
+
+def open_tables(tree: Any) -> None:
+    """Makes plain containers of tables that lay out a page, as those before 2005 are: of which a cell holds paragraphs
+    or lines, and much text. trafilatura would take them for one paragraph."""
+    for table in tree.iter("table"):
+        cells = (cell for cell in table.iter("td") if len(cell.findall("p")) + len(cell.findall("br")) > 2)
+        if any(_length(cell) > SHORTEST_COLUMN for cell in cells):
+            for tag in table.iter("table", "tbody", "tr", "td"):
+                tag.tag = "div"
 
 
 def join_twins(tree: Any) -> None:
@@ -80,6 +106,22 @@ def _link_lists(tree: Any) -> Iterator[Any]:
 def _captions(tree: Any) -> list[Any]:
     """Captions that stand in no figure."""
     return list(tree.xpath(_CAPTIONS))
+
+
+def _above_text(tree: Any, description: str) -> Iterator[Any]:
+    """Kickers, and the standfirst if it is the page's description; both by the names that publishers use."""
+    for tag in tree.iter("p", "div", "span", "h2", "h3", "h4", "strong"):
+        name = tag.get("class")
+        if name and (_is_kicker(tag, name) or (_STANDFIRST.search(name) and _says(tag, description))):
+            yield tag
+
+
+def _is_kicker(tag: Any, name: str) -> bool:
+    return _KICKER.search(name) is not None and _length(tag) <= LONGEST_KICKER
+
+
+def _says(tag: Any, description: str) -> bool:
+    return bool(description) and key("".join(tag.itertext())) == key(description)
 
 
 def _lengths(tag: Any) -> tuple[int, int]:

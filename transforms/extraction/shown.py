@@ -26,6 +26,7 @@ _BYLINES = (
 LONGEST_DATE = 80
 MOST_DATED = 100
 _DATED = re.compile(r"date|time|publish|posted|byline|meta")
+_BAR = re.compile(r" [|·•] ")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _GENERIC = frozenset(("home", "start", "startseite", "accueil", "inicio", "news", "nachrichten", "articles", "stories"))
 
@@ -71,8 +72,9 @@ def _bylines(tree: Any, data: Metadata) -> Iterator[str]:
     for path, needs_by in _BYLINES:
         for tag in tree.xpath(path)[:20]:
             text = plain(tag.get("content") if tag.tag == "meta" else " ".join(tag.itertext())[:500])
+            text = _AFTER_NAMES.sub("", text)
             if 1 < len(text) <= LONGEST_BYLINE and (BY.match(text) or not needs_by):
-                yield _AFTER_NAMES.sub("", text)
+                yield text
 
 
 def shown_dates(tree: Any, needs_any: bool) -> list[str]:
@@ -82,7 +84,8 @@ def shown_dates(tree: Any, needs_any: bool) -> list[str]:
     13, mostly with a time, and htmldate on 7 of the others, in 1 to 5 ms (with its extensive search up to 54).
     """
     texts = (" ".join("".join(tag.itertext())[:500].split()) for tag in islice(_dated(tree), MOST_DATED))
-    found = list(dict.fromkeys(text for text in texts if 6 < len(text) <= LONGEST_DATE and _YEAR.search(text)))
+    parts = (part for text in texts if len(text) < 4 * LONGEST_DATE for part in _BAR.split(text))
+    found = list(dict.fromkeys(part for part in parts if 6 < len(part) <= LONGEST_DATE and _YEAR.search(part)))
     return found[:5] or ([guess] if needs_any and (guess := _guess(tree)) else [])
 
 

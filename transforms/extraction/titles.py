@@ -7,6 +7,7 @@ from transforms.extraction.fields import Page, told
 from transforms.pages import key
 
 _SEPARATOR = re.compile(r"\s+[|\-–—·•*:»«]+\s+|\s*[｜|ㅣ]\s*|\s*：\s*")
+_OPENING = re.compile(r"[^:|–-]{2,40}?(?:\s*:|\s+[|–-])\s+")
 _LONGEST_SITE = 40
 _LONGEST = 500
 
@@ -35,8 +36,9 @@ def without_site(title: str, sites: Collection[str], others: Collection[str]) ->
     for cut in cuts:
         if key(title[: cut.start()]) in others:
             return title[: cut.start()].strip()
-    if cuts and key(title[: cuts[0].start()]) in sites and title[cuts[0].end() :]:
-        return title[cuts[0].end() :].strip()
+    opening = _OPENING.match(title)
+    if opening and key(opening[0]) in sites and title[opening.end() :]:
+        return title[opening.end() :].strip()
     for cut in reversed(cuts):
         if not _is_site(key(title[cut.end() :]), sites):
             break
