@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms import encoder, pieces
-from transforms.encoder import Encoder, Flags, Floats, Types
+from transforms.encoder import Flags, Floats, Types
+from transforms.native import NativeEncoder, encoder_for
 from transforms.pieces import Ints, Pieces, Tokens
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class FastNer:
         wanted = encoder.attributes(self._embed, nlp.vocab.vectors)
         self._getters = pieces.attribute_getters(nlp.vocab, wanted)
         self._layers, lacking = encoder.read_layers(_tok2vec(nlp).get_ref("encode"))
-        self._encoder = Encoder(self._layers)
+        self._encoder = encoder_for(self._layers)
         self._parser = _Parser(nlp.get_pipe("ner"), lacking)
         self._start_afresh()
 
@@ -144,6 +145,11 @@ class FastNer:
         Raises UnicodeEncodeError (a ValueError) where a text has a lone surrogate, as spaCy does.
         """
         return [ents for some in _batches(texts, batch) for ents in self._ents(some)]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the encoder is the compiled one."""
+        return isinstance(self._encoder, NativeEncoder)
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The tokens of the texts, of which spaCy's `ner` would decide."""
