@@ -228,6 +228,14 @@ def test_near_ties_go_to_spacy(nlp: Language, fast: FastNer, monkeypatch: pytest
     assert found == [spacy_reads(nlp, text)[1] for text in texts]
 
 
+def test_near_ties_of_a_very_long_text_are_decided_here(fast: FastNer, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Zabrina Quellworth flew to Brontovia. " * 3_000
+    expected = fast.ents([text])
+    monkeypatch.setattr(decoder, "TIE", np.inf)
+    monkeypatch.setattr(fast._nlp, "get_pipe", None)
+    assert fast.ents([text]) == expected
+
+
 def test_caches_that_are_always_full(nlp: Language, articles: list[str]) -> None:
     fast = FastNer(nlp, max_types=100, max_pieces=100)
     for start in range(0, 60, 6):

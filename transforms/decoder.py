@@ -38,6 +38,10 @@ MAX_PIECES = 300_000
 CHARACTERS = 2_000_000
 """As much as the texts of one batch are together, but for a longer single text."""
 
+LONGEST_FOR_SPACY = 100_000
+"""Characters of a text that spaCy itself may decide about: it holds 3.4 kB for each (measured), 3.4 GB for a
+million."""
+
 ROWS = 1_024
 """Tokens that are scored at once."""
 
@@ -116,8 +120,9 @@ def _tok2vec(nlp: Language) -> Any:
 class FastNer:
     """Finds the entities that `nlp.get_pipe("ner")(nlp.tokenizer(text)).ents` has.
 
-    The one difference: more than 1,000 characters without white space are one token. Raises ValueError with the reason
-    where the pipeline doesn't fit. Memory is bounded: caches start afresh when full. Not for several threads at once.
+    Two differences: more than 1,000 characters without white space are one token, and near ties in a text of more than
+    LONGEST_FOR_SPACY characters are decided here. Raises ValueError with the reason where the pipeline doesn't fit.
+    Memory is bounded: caches start afresh when full. Not for several threads at once.
     """
 
     def __init__(self, nlp: Language, *, max_types: int = MAX_TYPES, max_pieces: int = MAX_PIECES) -> None:
@@ -178,8 +183,8 @@ class FastNer:
         return vectors
 
     def _near_tie(self, text: str, ents: list[Span]) -> list[Span]:
-        """spaCy's own entities, but for a text that its tokenizer could take too long for."""
-        if any(map(pieces.is_overlong, pieces.cut(text))):
+        """spaCy's own entities, but for a text that would take it too much time or memory."""
+        if len(text) > LONGEST_FOR_SPACY or any(map(pieces.is_overlong, pieces.cut(text))):
             return ents
         vocab = self._nlp.vocab
         with nullcontext() if vocab.in_memory_zone else vocab.memory_zone():  # zones must not be nested
