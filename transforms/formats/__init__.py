@@ -1,11 +1,14 @@
 """The formats that are read. The first that recognises an input reads it."""
 
 from schemas.records import Problem
-from transforms.formats import html, jsonl, text
+from transforms.formats import arc, arrow, delimited, html, json_document, jsonl, parquet, text, warc
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
 
-FORMATS: tuple[Format, ...] = (html.FORMAT, jsonl.FORMAT, text.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    *(warc.FORMAT, arc.FORMAT, parquet.FORMAT, arrow.FORMAT),
+    *(html.FORMAT, json_document.FORMAT, jsonl.FORMAT, delimited.FORMAT, text.FORMAT),
+)
 READ = (
     "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file)"
     " and plain text (.txt: one article a file)."
