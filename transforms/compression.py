@@ -141,7 +141,7 @@ class _Xz:
             if self._decoder is None and not self._next():
                 return b""
             assert self._decoder
-            if self._decoder.needs_input:
+            if self._decoder.needs_input and not self._rest:
                 self._rest = self._stream.read(_BLOCK)
                 if not self._rest:
                     raise EOFError("the compressed data ended before its end marker")

@@ -10,8 +10,8 @@ FORMATS: tuple[Format, ...] = (
     *(html.FORMAT, json_document.FORMAT, jsonl.FORMAT, delimited.FORMAT, text.FORMAT),
 )
 READ = (
-    "Read are JSON Lines (.jsonl: one JSON object a line), HTML (.html: one page a file)"
-    " and plain text (.txt: one article a file)."
+    "Read are JSON Lines and other JSON, CSV, Parquet, Arrow, WARC, ARC, HTML (one page a file) and plain text"
+    " (one article a file), also compressed and in tar or zip archives; docs/formats.md says more."
 )
 
 
@@ -41,7 +41,7 @@ def _looks_like(beginning: str, name: str) -> str:
         case "<":
             return "XML, for which there is no reader yet"
         case "[" | "{":
-            return "JSON, but not one object a line (jq -c '.[]' makes JSON Lines of an array)"
+            return "neither JSON nor text"
     return f"text, but its name ({name.rpartition('/')[2][-80:]}) says that it is no plain text"
 
 

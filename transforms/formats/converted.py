@@ -1,5 +1,6 @@
 """What formats share whose input is turned into JSON Lines before it is cut: rows, and rows that are none."""
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -9,7 +10,7 @@ from schemas.records import Piece, Problem
 from transforms.formats import jsonl
 from transforms.formats.base import Failure, Record
 
-_BAD = msgspec.json.Decoder(tuple[str, str, object])
+_TEXT = json.JSONDecoder()
 
 
 class Blocks:
@@ -39,8 +40,11 @@ def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record
 
 
 def _told(failure: Failure) -> Failure:
+    """With the problem that the line's first two texts tell; the raw record may be cut short behind them."""
+    text = failure.raw.decode(errors="replace")
     try:
-        error_class, error, _ = _BAD.decode(failure.raw)
-    except msgspec.DecodeError:
+        error_class, at = _TEXT.raw_decode(text, 1)
+        error, _ = _TEXT.raw_decode(text, at + 1)
+    except ValueError:
         return failure
     return replace(failure, problem=Problem(error_class, error))

@@ -132,8 +132,12 @@ def _line(row: list[str], columns: list[str]) -> bytes:
     """A row as a line. Cells that are missing at its end are left out, as are empty ones too many."""
     if any(cell.strip() for cell in row[len(columns) :]):
         sentence = f"The row has {len(row):,} cells where the header names {len(columns):,} columns."
-        return bad_line(Problem("RaggedRow", sentence), row)
+        return bad_line(Problem("RaggedRow", sentence), list(map(_shown, row)))
     return json.dumps(dict(zip(columns, row, strict=False)), ensure_ascii=False).encode("latin-1") + b"\n"
+
+
+def _shown(cell: str) -> str:
+    return cell.encode("latin-1").decode("utf-8", "replace")
 
 
 class _Feed:
@@ -185,7 +189,9 @@ def _rows(lines: Iterator[str], form: Dialect) -> Iterator[list[str] | bytes]:
             return
         except csv.Error as error:
             what = str(error) if feed.size <= MAX_RECORD else _UNCLOSED
-            yield bad_line(Problem("InvalidCsv", f"The row cannot be read: {what}."), feed.only_first()[:MAX_RAW])
+            yield bad_line(
+                Problem("InvalidCsv", f"The row cannot be read: {what}."), _shown(feed.only_first()[:MAX_RAW])
+            )
 
 
 def _is_open(row: list[str], form: Dialect) -> bool:
