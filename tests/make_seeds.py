@@ -38,16 +38,19 @@ LANTERN = (
     "carry it down to the quay.</p></article></body></html>"
 )
 MILL = (
-    "<html><head><title>Mill wheel turns again at Osterby</title></head><body><h1>Mill wheel turns again at Osterby</h1>"
-    "<p>After eleven years of repairs the wheel of the old mill at Osterby was set in motion again on Sunday, in front of "
-    "several hundred visitors.</p>"
-    "<p>The trust that owns the mill hopes to grind flour from the spring, and to sell it in a shop beside the race.</p>"
+    "<html><head><title>Mill wheel turns again at Osterby</title></head><body>"
+    "<h1>Mill wheel turns again at Osterby</h1>"
+    "<p>After eleven years of repairs the wheel of the old mill at Osterby was set in motion again on Sunday, in front "
+    "of several hundred visitors.</p>"
+    "<p>The trust that owns the mill hopes to grind flour from the spring, and to sell it in a shop beside the "
+    "race.</p>"
     "</body></html>"
 )
 ROWS = [
     {
         "title": "Reservoir at Sallow Fen is full for the first time",
-        "text": "Water reached the upper mark of the new reservoir on Monday.\n\nEngineers will watch the dam for a month.",
+        "text": "Water reached the upper mark of the new reservoir on Monday.\n\nEngineers will watch the dam for a "
+        "month.",
         "url": "https://ledger.example/sallow-fen",
         "published_at": "2026-01-19T10:00:00Z",
         "author": "Pia Lund",

@@ -13,7 +13,7 @@ from transforms.compression import UNPACK_ERRORS, Readable
 Kind = Literal["tar", "zip"]
 ARCHIVE_ERRORS = (*UNPACK_ERRORS, tarfile.TarError, zipfile.BadZipFile, ValueError, RuntimeError, LookupError)
 """What reading a damaged archive, or one of a kind that is not read, raises."""
-MOST_HEADER = 1_000_000
+MOST_HEADER = 1 << 20
 """Bytes of a member's name and attributes."""
 MOST_DIRECTORY = 32_000_000
 """Bytes of a zip's list of members, which is held in memory: enough for 400,000 of them."""
@@ -53,14 +53,16 @@ def kind_of(head: bytes, name: str) -> Kind | None:
 
 def members_of_tar(stream: Readable) -> Iterator[Member]:
     """The members in order; each has to be read before the next is asked for. Raises one of ARCHIVE_ERRORS."""
-    with tarfile.TarFile(fileobj=cast(BinaryIO, _Forward(stream)), errorlevel=2) as archive:
+    source = _Forward(stream)
+    with tarfile.TarFile(fileobj=cast(BinaryIO, source), errorlevel=2) as archive:
         while member := archive.next():
             archive.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
             name = _name(member.name)
             if reason := _reason_of_tar(member, name):
                 yield Member(name, skipped=reason)
             else:
-                yield Member(name, cast(Readable, archive.extractfile(member)))
+                source.seek(member.offset_data)
+                yield Member(name, _Part(source, member.size))
 
 
 def _reason_of_tar(member: tarfile.TarInfo, name: str) -> str:
@@ -127,7 +129,7 @@ class _Forward:
     def seek(self, offset: int) -> int:
         if offset < self._at:
             raise tarfile.ReadError("a member lies before the one that was read last")
-        while self._at < offset and self._read(min(offset - self._at, _BLOCK)):
+        while self._at < offset and self.read_some(min(offset - self._at, _BLOCK)):
             pass
         return self._at
 
@@ -135,11 +137,28 @@ class _Forward:
         if size > MOST_HEADER:
             raise tarfile.ReadError(f"a header of {size:,} bytes")
         data = bytearray()
-        while len(data) < size and (more := self._read(size - len(data))):
+        while len(data) < size and (more := self.read_some(size - len(data))):
             data += more
         return bytes(data)
 
-    def _read(self, size: int) -> bytes:
+    def read_some(self, size: int) -> bytes:
+        """As much as the stream gives at once."""
         data = self._stream.read(size)
         self._at += len(data)
+        return data
+
+
+class _Part:
+    """The next bytes of a stream. Gives all before a break, where tarfile's own reader gives none of its last block."""
+
+    def __init__(self, source: _Forward, size: int) -> None:
+        self._source, self._left = source, size
+
+    def read(self, size: int, /) -> bytes:
+        if not self._left:
+            return b""
+        data = self._source.read_some(min(size, self._left))
+        if not data:
+            raise EOFError("the archive ends within a member")
+        self._left -= len(data)
         return data

@@ -10,7 +10,7 @@ from transforms.formats.http import media_type, read_header
 from transforms.formats.web_archive import Head, Kind
 
 _BEGINS = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n")
-_NEXT = re.compile(rb"(?<=\n)WARC/\d\.\d+[ \t]*\r?\n[\w-]+:")
+_NEXT = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n[\w-]+:")
 
 
 def recognises(head: bytes, name: str) -> bool:

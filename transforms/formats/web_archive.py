@@ -10,6 +10,8 @@ from transforms.formats.http import MOST_HEAD, body_of, charset, media_type, rea
 
 CUT_BYTES = 1_000_000
 _BLOCK = 1 << 18
+_BETWEEN = 4
+"""Bytes of line ends behind a record."""
 _TOO_LONG = Problem("RecordTooLong", f"The page is longer than {MAX_RECORD:,} bytes.")
 
 
@@ -78,10 +80,8 @@ def records(stream: Stream, kind: Kind) -> Iterator[Found]:
     window = _Window(stream)
     while head := window.peek(MOST_HEAD):
         start = window.at
-        blank = len(head) - len(head.lstrip(b"\r\n"))
-        if blank:
-            window.skip(blank)
-            yield Found(start, blank, skipped="")
+        if blank := _blank(head):
+            yield Found(start, window.skip(blank), skipped="")
             continue
         own = kind.read_head(head)
         if own is None:
@@ -94,7 +94,12 @@ def records(stream: Stream, kind: Kind) -> Iterator[Found]:
             sentence = f"The record is cut off: {own.length:,} bytes are announced, {has:,} are there."
             yield Found(start, length, problem=Problem("ClippedRecord", sentence))
         else:
-            yield Found(start, length, skipped)
+            yield Found(start, length + window.skip(_blank(window.peek(_BETWEEN))), skipped)
+
+
+def _blank(data: bytes) -> int:
+    """How many bytes of line ends it begins with."""
+    return len(data) - len(data.lstrip(b"\r\n"))
 
 
 _NO_RECORD = Problem("NoRecord", "These bytes are no record of a web archive, up to the next record or the end.")
@@ -171,7 +176,7 @@ def _page(record: bytes, position: int, offset: int, kind: Kind) -> Record | Fai
     at: dict[str, Any] = {"position": position, "offset": offset, "length": len(record)}
     head = kind.read_head(record)
     assert head
-    markup, encoding, note = _markup(head, record[head.size :])
+    markup, encoding, note = _markup(head, record[head.size : head.size + head.length])
     if len(markup) > MAX_RECORD:
         return Failure(**at, raw=record[:MAX_RAW], problem=_TOO_LONG)
     try:
