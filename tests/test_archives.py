@@ -205,6 +205,7 @@ def test_broken_archives(tmp_path: Path) -> None:
         ),
         "header.tar": (whole[:1024] + b"?" * 512 + whole[1536:], [f"Report {n}" for n in range(4)] + ["BrokenFile"]),
         "cut.tar.gz": (gzip.compress(whole)[:-9], [f"Report {n}" for n in range(4)] * 2 + ["BrokenFile"]),
+        "two.tar": (whole * 2, [f"Report {n}" for n in range(4)] * 2 + ["BrokenFile"]),
         "cut.zip": (zipped({"a.jsonl": LINES})[:-9], ["BrokenFile"]),
         "only.zip": (b"PK\x03\x04" + b"?" * 100, ["BrokenFile"]),
     }

@@ -63,6 +63,11 @@ def members_of_tar(stream: Readable) -> Iterator[Member]:
             else:
                 source.seek(member.offset_data)
                 yield Member(name, _Part(source, member.size))
+        if source.last.strip(b"\0"):  # tarfile would take it for the end
+            raise tarfile.ReadError("the header of a member is damaged")
+    while data := source.read_some(_BLOCK):
+        if data.strip(b"\0"):
+            raise tarfile.ReadError("something else stands behind the archive's end; cut it off, or unpack it by hand")
 
 
 def _reason_of_tar(member: tarfile.TarInfo, name: str) -> str:
@@ -122,6 +127,8 @@ class _Forward:
 
     def __init__(self, stream: Readable) -> None:
         self._stream, self._at = stream, 0
+        self.last = b""
+        """What was read last as a header."""
 
     def tell(self) -> int:
         return self._at
@@ -139,7 +146,8 @@ class _Forward:
         data = bytearray()
         while len(data) < size and (more := self.read_some(size - len(data))):
             data += more
-        return bytes(data)
+        self.last = bytes(data)
+        return self.last
 
     def read_some(self, size: int) -> bytes:
         """As much as the stream gives at once."""
