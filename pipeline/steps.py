@@ -117,8 +117,11 @@ class Steps:
         outcomes = Counter(article.outcome for article in articles)
         reasons = Counter(article.letter.error_class for article in articles if article.letter)
         steps = Counter({"write": writing})
+        skipped: Counter[str] = Counter()
         for chunk in chunks:
             steps.update(chunk.seconds)
+            for piece in chunk.pieces:
+                skipped.update(piece.skipped)
         return Run(
             batch=self.batch.number,
             started_at=datetime.fromtimestamp(self.batch.began, UTC),
@@ -129,6 +132,7 @@ class Steps:
             known=outcomes["known"],
             dead=outcomes["dead"],
             dead_by_class=_counts(reasons),
+            skipped_by_reason=_counts(skipped),
             steps=_counts(steps),
             inputs=len({piece.input for chunk in chunks for piece in chunk.pieces}),
             versions=versions(),
@@ -166,14 +170,13 @@ def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:
     changed = {name for chunk in chunks for name in chunk.changed}
     if not changed:
         return list(chunks)
-    return [
-        replace(
-            chunk,
-            pieces=[piece for piece in chunk.pieces if piece.input not in changed],
-            articles=[article for article in chunk.articles if article.input not in changed],
-        )
-        for chunk in chunks
-    ]
+    return [_without(chunk, changed) for chunk in chunks]
+
+
+def _without(chunk: Chunk, inputs: set[str]) -> Chunk:
+    pieces = [piece for piece in chunk.pieces if piece.input not in inputs]
+    left = {piece.named for piece in pieces}
+    return replace(chunk, pieces=pieces, articles=[article for article in chunk.articles if article.input in left])
 
 
 def check_complete(chunk: Chunk) -> None:

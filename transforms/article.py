@@ -134,7 +134,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         content_hash=content,
         extraction=f"{piece.format} {RULES}",
         problems=[*record.problems, *_problems(record, title, text, address, date)],
-        input=piece.input,
+        input=piece.named,
         read_at=now,
         position=record.position,
     )
@@ -313,7 +313,7 @@ def _dead(piece: Piece, failure: Failure, now: datetime) -> Article:
         outcome="dead",
         letter=letter,
         extraction=f"{piece.format} {RULES}",
-        input=piece.input,
+        input=piece.named,
         read_at=now,
         position=failure.position,
     )

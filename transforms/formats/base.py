@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -23,6 +23,8 @@ class Cut(Struct, frozen=True):
     length: int
     records: int
     problem: Problem | None = None
+    skipped: dict[str, int] = {}
+    """What was met on the way that can be no article, by reason, such as images in a web archive. No records."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,14 @@ class Stream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Seekable(Stream, Protocol):
+    """An input, unpacked, that can be entered anywhere."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file."""
@@ -86,3 +96,9 @@ class Format:
     replay cuts alike."""
     parse: Callable[[bytes, Piece, dict[str, str]], Iterator[Record | Failure]]
     """The records of a piece, from its bytes and the configured column mapping; as many as the piece has."""
+    lines: Callable[[Any, int], Iterator[bytes]] | None = None
+    """For what is no run of bytes a record, such as columns: the same as JSON Lines, in blocks of any size. Then `cut`
+    and `parse` get these, and offsets count their bytes. Takes the input, and how many records are done already: they
+    may be left out (if the format `seeks`) or given again."""
+    seeks: bool = False
+    """Whether `lines` needs a Seekable and leaves out what is done, or makes do with a Stream that is read once."""
