@@ -11,8 +11,7 @@ FORMATS: tuple[Format, ...] = (
 )
 READ = (
     "Read are JSON Lines and other JSON, CSV, Parquet, Arrow, WARC, ARC, saved feeds, HTML (one page a file) and plain"
-    " text"
-    " (one article a file), also compressed and in tar or zip archives; docs/formats.md says more."
+    " text (one article a file), also compressed and in tar or zip archives; docs/formats.md says more."
 )
 
 
