@@ -74,7 +74,10 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=["pipeline", "pipeline.commands", "transforms", "transforms.formats", "schemas"],
+    packages=[
+        *("pipeline", "pipeline.commands", "schemas"),
+        *("transforms", "transforms.extraction", "transforms.feeds", "transforms.formats"),
+    ],
     package_data={"transforms": ["data/*"]},
     ext_modules=[KERNEL],
     install_requires=REQUIRES,

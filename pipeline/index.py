@@ -46,8 +46,10 @@ def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Ta
         rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank))
         if article.outcome == "unique":
             rows.append((*key_pair(by_content(article)), *ids, place, batch, rank))
+    if not rows:
+        return SCHEMA.empty_table()
     columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
-    return sorted_by_key(pa.Table.from_arrays(columns, schema=SCHEMA) if rows else SCHEMA.empty_table())
+    return sorted_by_key(pa.Table.from_arrays(columns, schema=SCHEMA))
 
 
 def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, list[Known]]:

@@ -78,12 +78,18 @@ class Ledger:
         return spans[0] if spans and spans[0].offset == 0 else start
 
     def has(self, piece: Piece) -> bool:
-        """Whether all of a piece is in."""
-        end = piece.offset + piece.length
-        return any(
-            span.offset <= piece.offset and end <= span.end_offset and (span.last or not piece.last)
-            for span in joined(self._spans.get(ledger_key(piece.input, piece.version), ()))
-        )
+        """Whether all of a piece is in: by its records, since bytes of a conversion may differ, or else by its bytes."""
+        mine = span_of(piece)
+        spans = joined(self._spans.get(ledger_key(piece.input, piece.version), ()))
+        return any(_covers(span, mine) for span in spans)
+
+
+def _covers(span: Span, part: Span) -> bool:
+    if part.last and not span.last:
+        return False
+    if part.end > part.first:
+        return span.first <= part.first and part.end <= span.end
+    return span.offset <= part.offset and part.end_offset <= span.end_offset
 
 
 def ledger_table(history: History) -> pa.Table:

@@ -4,6 +4,8 @@ Without it each worker would unpack an input anew from its start; with it, it is
 in the warehouse, beside the staged files: whoever can write there can read it.
 """
 
+import os
+import tempfile
 from typing import BinaryIO
 
 from transforms.compression import Readable
@@ -24,6 +26,11 @@ class Spool:
     @property
     def path(self) -> str:
         return self._store.path(self._name)
+
+    @property
+    def scratch(self) -> str:
+        """A folder of this machine for what must be unpacked to be read."""
+        return tempfile.gettempdir() if self._store.options else os.path.dirname(self.path)
 
     def begin(self, name: str) -> None:
         """Begin the next batch's file."""
