@@ -78,7 +78,7 @@ class Ledger:
         return spans[0] if spans and spans[0].offset == 0 else start
 
     def has(self, piece: Piece) -> bool:
-        """Whether all of a piece is in: by its records, since the bytes of a conversion may differ, else by its bytes."""
+        """Whether all of a piece is in, by its records (the bytes of a conversion may differ); without any by bytes."""
         mine = span_of(piece)
         spans = joined(self._spans.get(ledger_key(piece.input, piece.version), ()))
         return any(_covers(span, mine) for span in spans)

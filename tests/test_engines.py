@@ -1,5 +1,8 @@
 """The same line on every engine: the same tables."""
 
+import os
+import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -7,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import PROJECT, newsbeam
-from tests.engines import Cluster, flink, job_server, needs
+from pipeline.query import connect
+from schemas.errors import UsageError
+from tests.command import PROJECT, newsbeam, start
+from tests.engines import Cluster, flink, free_port, job_server, minio, needs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
+from tests.test_watch import drain, wait_for
 
 CLOCK = "2026-02-01T12:00:00Z"
 
@@ -131,3 +137,61 @@ def test_engines_that_are_not_there(tmp_path: Path, runner: str, option: str, se
     status = 2 if "needs" in sentence else 1
     err = run(tmp_path, tmp_path / "out", "--runner", runner, beam=(option,), status=status)
     assert sentence in err, err
+
+
+COMMANDS = re.findall(r"^newsbeam (.*)$", (PROJECT / "docs/cluster.md").read_text("utf-8"), re.M)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_says_what_works(
+    command: str, request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of docs/cluster.md, with one new article each; a watch is drained when it has read it."""
+    name = f"story{COMMANDS.index(command)}"
+    (folder / f"articles/{name}.txt").write_text(
+        f"Ferry {name} returns to its harbour\n\nIt sails again from Monday.\n"
+    )
+    output = "s3://news/tables" if "s3://" in command else str(folder / "tables")
+    if "s3://" in command:
+        for variable, value in request.getfixturevalue("bucket").items():
+            monkeypatch.setenv(variable, value)
+    if "Prism" in command:
+        monkeypatch.setenv("PATH", f"{needs('bin/prism').parent}:{os.environ['PATH']}")
+    if "8099" in command:
+        ours = dict(option.split("=", 1) for option in request.getfixturevalue("cluster")[1])
+        command = command.replace("localhost:8099", ours["--job_endpoint"])
+        command = command.replace("localhost:50000", ours["--environment_config"])
+    words = shlex.split(command)
+    at = words.index("--") if "--" in words else len(words)
+    words[at:at] = ["--set", "models.en=null", "--set", "worker_timeout=240"]
+    process = start(*words, cwd=folder)
+    if words[0] == "watch":
+        wait_for(process, lambda: titled(output, name), 300)
+        drain(process)
+    else:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, (out, err)
+        assert words[0] == "query" or titled(output, name)
+
+
+def titled(output: str, name: str) -> bool:
+    """Whether the tables have the article."""
+    try:
+        with connect(output) as connection:
+            return bool(connection.execute("SELECT * FROM articles WHERE title LIKE ?", [f"%{name} %"]).fetchall())
+    except UsageError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("page")
+    (found / "articles").mkdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with minio(tmp_path_factory.mktemp("bucket")) as (_, variables):
+        yield variables

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,64 @@ def test_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest
     wait_for(process, lambda: records(tmp_path) == 600)
     drain(process)
     check(tmp_path, rows)
+
+
+def memory_of(process: "subprocess.Popen[str]") -> dict[str, int]:
+    """Resident bytes of the driver and of what runs below it, by kind."""
+    found: dict[str, int] = {}
+    for name, pids in {"driver": [process.pid], "workers": descendants_named(process.pid, "pipeline.worker")}.items():
+        with suppress(OSError):
+            found[name] = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in pids)
+    return found
+
+
+def test_a_flood(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """20,000 files at once make lag, not memory: all are committed, and no process grows with their number."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("only in `make soak`")
+    rows = list(stories(35, 20_000))
+    (tmp_path / "in").mkdir()
+    for number, row in enumerate(rows):
+        (tmp_path / f"in/{number:05}.jsonl").write_text(lines([row]))
+    began = time.monotonic()
+    process = watch(tmp_path, "--set", "batch.bytes=2MB")
+    peaks: dict[str, int] = {}
+
+    def done() -> bool:
+        for name, size in memory_of(process).items():
+            peaks[name] = max(peaks.get(name, 0), size)
+        return records(tmp_path) == len(rows)
+
+    wait_for(process, done, 900)
+    print(f"20,000 files in {time.monotonic() - began:.0f} s; peaks { ({k: v // 10**6 for k, v in peaks.items()}) } MB")
+    drain(process)
+    check(tmp_path, rows)
+    assert peaks["driver"] < 700e6, peaks
+
+
+def test_memory_stays_flat(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """50 articles a second for 30 minutes: the last third holds at most 5 % more than the second."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("only in `make soak`")
+    minutes = float(os.environ.get("NEWSBEAM_SOAK_MINUTES", "30"))
+    process = watch(tmp_path, "--set", "models.en=en_core_web_sm")
+    began, sizes, sent = time.monotonic(), list[dict[str, int]](), 0
+    source = stories(37, int(minutes * 60 * 50))
+    while (passed := time.monotonic() - began) < minutes * 60:
+        part = [row for row, _ in zip(source, range(int(passed * 50) - sent), strict=False)]
+        sent += len(part)
+        if part:
+            (tmp_path / f"in/.{sent}").write_text(lines(part))
+            os.rename(tmp_path / f"in/.{sent}", tmp_path / f"in/{sent}.jsonl")
+        sizes.append(memory_of(process))
+        time.sleep(1)
+    wait_for(process, lambda: records(tmp_path) >= sent, 300)
+    print(drain(process).splitlines()[-12:])
+    third = len(sizes) // 3
+    for name in sizes[-1]:
+        second, last = (max(size.get(name, 0) for size in part) for part in (sizes[third : 2 * third], sizes[-third:]))
+        print(f"{name}: {second // 10**6} MB, then {last // 10**6} MB")
+        assert last <= 1.05 * second, name
 
 
 def test_latency(tmp_path: Path) -> None:
