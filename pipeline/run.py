@@ -109,15 +109,17 @@ class Session:
         """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
         self._listener("share", str(self.planner.share))
         self._listener("batch", str(sum(piece.records for chunk in batch.chunks for piece in chunk.pieces)))
-        committed = False
+        committed = over = False
         try:
             line(batch, Steps(self.config, batch.small()))
+            over = True
         finally:  # also where the line was broken off: the log knows
             for entry in self._warehouse.refresh().tail:
                 if batch_of(entry.token) == batch.token:
                     self.summary.add(entry)
                     committed = True
-            self._warehouse.store.remove(f"{STAGING}/{batch.token}")
+            if committed or over or self.config.runner == "DirectRunner":  # else a job may go on without us
+                self._warehouse.store.remove(f"{STAGING}/{batch.token}")
         if not committed:
             self._plan_anew()
 

@@ -42,7 +42,8 @@ class Warehouse:
         So it is if something staged was taken for garbage: its writer slept for a day, or was given up as dead.
         """
         there = {info.name for info in self.store.walk(f"{STAGING}/{entry.token}")}
-        if not there.issuperset(file.staged for file in entry.files) or not append(self.store, entry):
+        named = {file.staged for file in entry.files} | ({staged_index(entry.token)} if entry.index_rows else set())
+        if not named <= there or not append(self.store, entry):
             return False
         self.refresh()
         self.store.remove(f"{STAGING}/{batch_of(entry.token)}")

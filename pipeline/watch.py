@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +42,18 @@ class Flow(Struct):
     """What went wrong and is being tried again."""
 
 
+class Order(NamedTuple):
+    """What a watch is given, and keeps over failures."""
+
+    config: Config
+    options: Sequence[str]
+    summary: Summary
+    flow: Flow
+    listener: Listener
+    mine: dict[str, str | int]
+    """What the lock says of us."""
+
+
 def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener) -> None:
     """Read what is new, tick by tick, until a signal asks to end; then finish the batch at hand and return.
 
@@ -56,7 +69,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
         while not ended.is_set():
             batches = summary.batches
             try:
-                ticks(config, options, summary, flow, listener, mine).until(ended)
+                ticks(Order(config, options, summary, flow, listener, mine)).until(ended)
             except UsageError:
                 raise
             except WorldError as error:
@@ -72,22 +85,13 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
 class Ticks:
     """The ticks between two failures: one engine, one session."""
 
-    def __init__(
-        self,
-        config: Config,
-        options: Sequence[str],
-        summary: Summary,
-        flow: Flow,
-        listener: Listener,
-        mine: dict[str, str | int],
-    ) -> None:
-        self._config, self._options, self._summary = config, options, summary
-        self._flow, self._listener = flow, listener
-        self._quiet = Quiet(config.watch.quiet)
+    def __init__(self, order: Order) -> None:
+        self._config, self._options, self._summary, self._flow, self._listener, _ = order
+        self._quiet = Quiet(self._config.watch.quiet)
         self._done: set[tuple[str, str]] = set()
         self._latencies: deque[float] = deque(maxlen=1000)
         self._committed = 0.0
-        self._session = Session(config, [], summary, listener)
+        self._session = Session(self._config, [], self._summary, self._listener)
 
     def until(self, ended: threading.Event) -> None:
         with ExitStack() as stack:
@@ -138,20 +142,12 @@ class Ticks:
 class Stream:
     """One unbounded pipeline on another engine: its planning hands out what is new, and we follow the log."""
 
-    def __init__(
-        self,
-        config: Config,
-        options: Sequence[str],
-        summary: Summary,
-        flow: Flow,
-        listener: Listener,
-        mine: dict[str, str | int],
-    ) -> None:
+    def __init__(self, order: Order) -> None:
         from pipeline.portable import PortableEngine
 
-        self._config, self._summary, self._flow, self._listener, self._mine = config, summary, flow, listener, mine
-        self._engine = PortableEngine(config, options, listener)
-        self._warehouse, self._inputs = open_warehouse(config.output), Inputs(config.root)
+        self._config, options, self._summary, self._flow, self._listener, self._mine = order
+        self._engine = PortableEngine(self._config, options, self._listener)
+        self._warehouse, self._inputs = open_warehouse(self._config.output), Inputs(self._config.root)
         self._position = self._warehouse.history.position
         self._latencies: deque[float] = deque(maxlen=1000)
 

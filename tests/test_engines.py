@@ -143,7 +143,7 @@ COMMANDS = re.findall(r"^newsbeam (.*)$", (PROJECT / "docs/cluster.md").read_tex
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS, ids=[f"{n}-{c.split()[0]}" for n, c in enumerate(COMMANDS)])
 def test_the_page_says_what_works(
     command: str, request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
