@@ -57,7 +57,7 @@ class Order(NamedTuple):
 def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener) -> None:
     """Read what is new, tick by tick, until a signal asks to end; then finish the batch at hand and return.
 
-    Raises UsageError, Busy, and WorldError where the same thing fails again and again.
+    Raises UsageError, Busy, and WorldError where the first batch fails, or the same thing again and again.
     """
     engine_for(config, options, listener)
     new_inputs(config, must_match=False)
@@ -74,7 +74,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
                 raise
             except WorldError as error:
                 failures = failures + 1 if summary.batches == batches else 1
-                if failures > _TRIES or ended.is_set():
+                if not summary.batches or failures > _TRIES or ended.is_set():
                     raise
                 flow.trouble = str(error)
                 listener("trouble", flow.trouble)

@@ -230,8 +230,11 @@ def test_the_store_is_killed_while_it_works(bucket: Server, tmp_path: Path) -> N
     plain_run(plain_config(tmp_path, tmp_path / "out", "a.jsonl.gz", batch={"bytes": 100_000}))
     arguments = ["--output", "s3://news/killed", "--set", "models.en=null", "--set", "batch.bytes=100kB"]
     run = start("run", "--input", str(path), *arguments, "--now", "2026-02-01T12:00:00Z", "--set", f"root={tmp_path}")
+    while not store_at("s3://news/killed").names("runs"):
+        time.sleep(0.1)
+        assert run.poll() is None, run.communicate()
     for _ in range(5):
-        time.sleep(chance.uniform(1, 3))
+        time.sleep(chance.uniform(0.5, 2))
         bucket.kill()
         time.sleep(chance.uniform(0.5, 2))
         bucket.start()

@@ -20,6 +20,7 @@ from tests.command import kill, newsbeam, start
 from tests.stories import stories
 from tests.test_line import descendants_named
 from transforms.files import Info
+from transforms.names import DEFAULT_MODELS
 
 
 def written(*words: object) -> Info:
@@ -182,7 +183,7 @@ def test_memory_stays_flat(tmp_path: Path, request: pytest.FixtureRequest) -> No
     if not request.config.getoption("--soak"):
         pytest.skip("only in `make soak`")
     minutes = float(os.environ.get("NEWSBEAM_SOAK_MINUTES", "30"))
-    process = watch(tmp_path, "--set", "models.en=en_core_web_sm")
+    process = watch(tmp_path, "--set", f"models.en={DEFAULT_MODELS['en']}")
     began, sizes, sent = time.monotonic(), list[dict[str, int]](), 0
     source = stories(37, int(minutes * 60 * 50))
     while (passed := time.monotonic() - began) < minutes * 60:
