@@ -16,7 +16,7 @@ REFUSED = [
     ("batch:\n  bytes: -1", "line 2: batch.bytes: Input should be greater than 0"),
     ("batch:\n  bytes: lots", "line 2: batch.bytes"),
     ("columns:\n  titel: x", "no field is named 'titel'; did you mean 'title'"),
-    ("runner: FlinkRunner", "only DirectRunner can be used so far, not FlinkRunner"),
+    ("runner: Flink", "known are DirectRunner, PrismRunner"),
     ("- a\n- b", "a configuration is keys and values"),
     ("a: [", "is not valid YAML"),
     ("workers: 0", "workers"),
