@@ -186,13 +186,18 @@ def _date(
         return Date(reading, record.date_source)
     if updated and record.date_source == "feed":  # many feeds have no other date
         return Date(updated, "feed")
-    shown = (date_in_line(one_line(text), now) for text in record.shown_dates)
-    text = next((found[0] for found in shown if found), None) or opening.published
+    shown = (_shown_date(one_line(text), now) for text in record.shown_dates)
+    text = next((found[0] for found in shown if found and not found[1]), None) or opening.published
     if text := text or date_in_dateline(body[0] if body else "", now, address.url, updated):
         return Date(text, "text")
     if reading := date_in_url(address.url, now):
         return Date(reading, "url")
     return Date(name, "file") if name else Date(None, "arrival")
+
+
+def _shown_date(text: str, now: datetime) -> tuple[Reading, bool] | None:
+    """The date in a short text, alone or behind a place: `Torvik, 12 May 2026`."""
+    return date_in_line(text, now) or date_in_line(text.partition(", ")[2], now)
 
 
 def _names(authors: Iterable[str]) -> list[str]:

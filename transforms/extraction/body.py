@@ -55,7 +55,7 @@ def read_body(
     text = _trafilatura()(
         tree, include_comments=False, with_metadata=False, include_tables=True, include_formatting=False
     )
-    lines = [line for line in (text.text if text is not None else "").split("\n") if line.strip()]
+    lines = [line.removeprefix("- ") for line in (text.text if text is not None else "").split("\n") if line.strip()]
     told = articlebody(nodes)
     if len(told) > 3 * sum(map(len, lines)) + 500 and _agree(lines, told.split("\n"), 0.7):
         lines = told.split("\n")

@@ -9,6 +9,7 @@ from transforms.extraction.body import find_standfirst, read_body
 from transforms.extraction.errors import NotAnArticle
 from transforms.extraction.fields import (
     Page,
+    addresses,
     canonical_url,
     first,
     image_url,
@@ -17,7 +18,7 @@ from transforms.extraction.fields import (
     site_names,
     told,
 )
-from transforms.extraction.kinds import other_kind, read_signs
+from transforms.extraction.kinds import cut_short, other_kind, read_signs
 from transforms.extraction.markup import is_too_deep, read_markup
 from transforms.extraction.metadata import read_metadata
 from transforms.extraction.shown import shown_dates
@@ -44,12 +45,11 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     section, categories = section_and_categories(page, title)
     description = first(page, "summary") or ""
     dates = list(dict.fromkeys(value for _, values in told(page, "published") for value in values[:3]))
-    named = canonical_url(page)
-    address = url or named
+    address = url or next(addresses(page), None)
     fields: dict[str, Any] = {
         "title": title,
         "url": url,
-        "canonical_url": named,
+        "canonical_url": canonical_url(page),
         "published": dates[0] if dates else None,
         "more_dates": dates[1:MOST_DATES],
         "shown_dates": shown_dates(tree, needs_any=not dates and not date_in_url(address, FAR_AHEAD)),
@@ -69,7 +69,7 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         raise _no_text(tree)
     fields["summary"] = find_standfirst(tree, description, body) or description
     fields["text"] = "\n\n".join(body)
-    fields["problems"] = [*notes, *page.data.problems]
+    fields["problems"] = [*notes, *page.data.problems, *cut_short(page, signs)]
     return {name: value for name, value in fields.items() if value}
 
 
