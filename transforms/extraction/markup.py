@@ -32,8 +32,12 @@ _DATA = re.compile(r"""data:[\w/+.-]{1,60};[^"')\s>]{500,}""")
 _UNSEEN = ("style", "svg", "template", "select", "datalist", "iframe", "object", "canvas", "map", "math")
 
 
-def read_markup(markup: bytes, charset: str | None) -> tuple[Any, list[str]]:
-    """The page's tree (of lxml), and notes on what was guessed. Raises NotAnArticle beyond a limit."""
+def read_markup(markup: bytes, charset: str | None) -> tuple[list[Any], list[str]]:
+    """The page's elements (of lxml), the root first, and notes on what was guessed.
+
+    As long as the list is held, lxml need not make an object for each anew whenever the tree is walked. Raises
+    NotAnArticle beyond a limit.
+    """
     try:
         text, note = decode_page(markup, charset)
     except UnicodeDecodeError as error:
@@ -45,9 +49,10 @@ def read_markup(markup: bytes, charset: str | None) -> tuple[Any, list[str]]:
         _Counter(text).check()
     tree = parse(text)
     etree.strip_elements(tree, *_UNSEEN, with_tail=False)
-    if sum(1 for _ in tree.iter(etree.Element)) > MOST_TAGS:
+    elements = list(tree.iter(etree.Element))
+    if len(elements) > MOST_TAGS:
         raise _too_many_tags()
-    return tree, [note] if note else []
+    return elements, [note] if note else []
 
 
 def parse(text: str) -> Any:

@@ -36,7 +36,8 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     `url` is where the page is from, if that is known; `charset` what the server said of its encoding.
     Raises NotAnArticle for a page that is something else, or beyond a limit.
     """
-    tree, notes = read_markup(markup, charset)
+    elements, notes = read_markup(markup, charset)
+    tree = elements[0]
     page = Page(tree, read_metadata(tree), url)
     sites = site_names(page)
     titles = read_titles(page, sites)

@@ -47,9 +47,13 @@ def _lang(tree: Any, data: Metadata) -> list[str]:
 
 def _times(tree: Any, data: Metadata) -> list[str]:
     """The first that is marked as of publication, or stands in the article: others are of teasers and comments."""
-    marked = tree.xpath('//*[@itemprop="datePublished"] | //time[@pubdate] | //header//time | //article//time')
-    found = [tag.get("content") or tag.get("datetime") for tag in marked or tree.xpath("//time[@datetime]")]
-    return [text for text in found if text][:1]
+    found = [tag for tag in tree.iter("time") if tag.get("datetime")]
+    inside = (tag for tag in found if tag.get("pubdate") is not None or _is_inside(tag))
+    return [tag.get("datetime") for tag in [*islice(inside, 1), *found][:1]]
+
+
+def _is_inside(tag: Any) -> bool:
+    return any(parent.tag in ("article", "header") for parent in tag.iterancestors())
 
 
 def _breadcrumb(tree: Any, data: Metadata) -> list[str]:
