@@ -20,6 +20,8 @@ REFUSED = [
     ("- a\n- b", "a configuration is keys and values"),
     ("a: [", "is not valid YAML"),
     ("workers: 0", "workers"),
+    ("dates:\n  file_name: '%Y-%m'", "the pattern needs %Y (or %y), %m and %d, each once"),
+    ("dates:\n  file_name: '%Y%m%d%H'", "and no other %"),
     ("a: &a [*a]\n", "there is no key 'a'"),
 ]
 

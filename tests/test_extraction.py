@@ -135,6 +135,8 @@ def test_an_address_makes_others_whole() -> None:
         ("Ada Lind; Bo Ek | Cy Ho", ["Ada Lind", "Bo Ek", "Cy Ho"]),
         ("Ada Lind, Reuters", ["Ada Lind", "Reuters"]),
         ("Mary E Smith", ["Mary E Smith"]),
+        ("Lind, Ada", ["Lind, Ada"]),
+        ("Reuters, Editor", ["Reuters"]),
         ("Carl R. Weiss Jr.", ["Carl R. Weiss Jr"]),
         ("Ada Lind, who covers the coast for us", ["Ada Lind"]),
         ("Photo: Ida Holt", []),

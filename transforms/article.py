@@ -27,7 +27,7 @@ from transforms.pages import Opening, is_role, key, read_headline, read_opening,
 from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
 
-RULES = 1
+RULES = 2
 """Version of the rules by which records become articles; it stands in `extraction`."""
 PAGES = ("text",)
 """Formats that give a whole page as text, headline and all."""
@@ -101,7 +101,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         raise Unreadable(Problem("NoText", "The record holds neither a title nor a text that is not page furniture."))
     address = _address(record)
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
-    date = _date(record, opening, body, address, updated, now, date_in_name(piece.input, dated_by, now))
+    date = _date(record, opening, body, address, updated, now, date_in_name(piece.named, dated_by, now))
     publisher = _label(record.source)
     who = identity(
         canonical_url=None if record.shared_address else address.canonical,
