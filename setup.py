@@ -58,6 +58,8 @@ EXTRAS = {
         "types-pyyaml>=6,<7",
         "zstandard>=0.23,<1",
     ],
+    # What the body of a page is compared with; never needed by the line.
+    "bench": ["newspaper4k>=0.9.6,<0.10", "readability-lxml>=0.9,<1"],
 }
 
 # A plain library that `transforms/native.py` loads. Without a compiler the installation goes on, and numpy is used.

@@ -4,6 +4,9 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Beside it: `python -m tests.bench_decoder` (names), `python -m tests.bench_pages` (pages, and what hostile ones cost),
+`python -m tests.extraction` (how right extraction is).
 """
 
 import argparse
