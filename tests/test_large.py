@@ -155,6 +155,7 @@ LARGE: dict[str, tuple[Callable[[Path, int], int], int, int]] = {
 """How each is written, and its unpacked size in the soak and in the small version."""
 
 
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", LARGE)
 def test_large_inputs_in_bounded_memory(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Killed after its first batches, the run goes on inside the input: nothing is lost, nothing read twice."""
