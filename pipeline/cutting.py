@@ -147,7 +147,7 @@ def _begun(info: Info, file: BinaryIO, done: Span, scratch: str) -> tuple[Span, 
     if form.lines is None:
         return done, _parts(form, *_entered(opened, done))
     start = done if form.seeks else _START
-    return start, _parts(form, Blocks(_lines(form, opened, start, scratch)), True)
+    return start, _parts(form, Bounded(Blocks(_lines(form, opened, start, scratch)), budget), True)
 
 
 def _opened(name: str, file: BinaryIO, budget: Budget) -> Opened:
@@ -250,7 +250,7 @@ def _member_parts(name: str, packed: Readable, budget: Budget, scratch: str) -> 
     elif form is None:
         yield from _unread(plain, name, unrecognised(opened.head, opened.name))
     elif form.lines:
-        yield from _parts(form, Blocks(_lines(form, opened, _START, scratch)), True, name)
+        yield from _parts(form, Bounded(Blocks(_lines(form, opened, _START, scratch)), budget), True, name)
     else:
         yield from _parts(form, plain, True, name)
 
