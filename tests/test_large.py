@@ -115,21 +115,22 @@ def test_every_kind_goes_on_inside(tmp_path: Path) -> None:
     newsbeam("verify", "--output", str(tmp_path / "out"))
 
 
-def long_stories(text_bytes: int) -> Iterator[dict[str, object]]:
-    """Stories of about 4 kB without end: none like another."""
+def long_stories() -> Iterator[dict[str, object]]:
+    """Stories of about 13 kB without end, none like another."""
     chance, number = random.Random(7), 0
     while True:
-        parts = [story(chance, number) for _ in range(max(1, text_bytes // 800))]
+        parts = [story(chance, number) for _ in range(25)]
         yield {**parts[0], "text": "\n\n".join(str(part["text"]) for part in parts)}
         number += 1
 
 
 def write_large_jsonl(path: Path, size: int) -> int:
-    """So many bytes unpacked; gives how many articles."""
+    """So many bytes unpacked, most of them in a field that nobody reads; gives how many articles."""
     count = written = 0
     with gzip.open(path, "wb", 1) as file:
-        for row in long_stories(40_000):
-            written += file.write(json.dumps(row).encode() + b"\n")
+        for row in long_stories():
+            saved = random.Random(count).randbytes(45_000).hex()
+            written += file.write(json.dumps({**row, "saved_page": saved}).encode() + b"\n")
             count += 1
             if written >= size:
                 return count
@@ -140,7 +141,7 @@ def write_large_warc(path: Path, size: int) -> int:
     """So many bytes; gives how many pages."""
     count = written = 0
     with path.open("wb") as file:
-        for record in crawl(long_stories(20_000), 60_000):
+        for record in crawl(long_stories(), 90_000):
             written += file.write(record)
             count += b"text/html" in record[:400]
             if written >= size:
