@@ -64,6 +64,7 @@ DOCUMENTS: list[tuple[str, list[str]]] = [
     (f"[{ROW_TEXT}, {{}}]", ["Roof leaks", "NoText"]),
     (f'{{"hits": {{"hits": [{ROW_TEXT}]}}}}', ["Roof leaks"]),
     (f'{{"title": "A day", "body": "Long.", "items": [{ROW_TEXT}]}}', ["A day"]),
+    ('{\n"content": [{"type": "p", "text": "Wet."}],\n"title": "Roof"}', ["Roof"]),
     (f'{{"deep": [{{"articles": [{ROW_TEXT}]}}]}}', ["NoText"]),
     ("\ufeff" + f"[{ROW_TEXT}]", ["Roof leaks"]),
     ("[]", []),

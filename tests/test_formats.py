@@ -44,6 +44,8 @@ RECOGNISED: list[tuple[str, bytes, str | None]] = [
     ("a.jsonl", b'[{"title": "Roof"}, {"title": "Pool"}]', "json"),
     ("a.json", b'{"status": "ok", "articles": [{"title": "Roof"}]}', "json"),
     ("a.json", b'{"title": "Roof", "items": [{"title": "Pool"}]}', "jsonl"),
+    ("a.json", b'{"content": [{"type": "p", "text": "Wet."}], "title": "Roof"}', "jsonl"),
+    ("a.jsonl", b'{"data": [{"n": 1}], "kopf": "Roof"}\n' * 2, "jsonl"),
     ("a.json", b"[]", "json"),
     ("a.json", b"[" * 100_000, "json"),
     ("a.jsonl", PROSE, None),
