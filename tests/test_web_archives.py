@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.report import summary_text
 from pipeline.run import Summary
+from pipeline.status import status_of, status_text
+from pipeline.verify import verify_warehouse
 from tests.make_seeds import MILL, QUARRY, answer, arc, warc, warc_record
 from tests.plain import plain_config, plain_run
 from tests.test_formats import Dripping
@@ -41,6 +45,19 @@ def read(data: bytes, name: str, folder: Path) -> Summary:
 def test_pages_are_articles_and_the_rest_is_counted(tmp_path: Path) -> None:
     summary = read(b"".join(map(gzip.compress, warc())), "crawl.warc.gz", tmp_path)
     assert (summary.read, summary.unique, summary.skipped_by_reason) == (2, 2, SKIPPED)
+
+
+def test_what_is_skipped_is_told_everywhere(tmp_path: Path) -> None:
+    summary = read(b"".join(warc()), "crawl.warc", tmp_path)
+    output = str(tmp_path / "out")
+    words = "error status 1, image 1, redirect 1, request 1, robots.txt 1, warcinfo 1"
+    assert f"Skipped, since it can be no article: {words}" in summary_text(summary, output)
+    status = status_of(output)
+    assert status.skipped_by_reason == SKIPPED and words in status_text(status)
+    (path,) = map(str, (tmp_path / "out/runs").rglob("*.parquet"))
+    (row,) = pq.ParquetFile(path).read(["skipped_by_reason"]).to_pylist()
+    assert {count["name"]: count["value"] for count in row["skipped_by_reason"]} == SKIPPED
+    assert not verify_warehouse(output).findings
 
 
 def test_cuts_follow_from_the_content(tmp_path: Path) -> None:
