@@ -57,7 +57,7 @@ def test_what_is_skipped_is_told_everywhere(tmp_path: Path) -> None:
     (path,) = map(str, (tmp_path / "out/runs").rglob("*.parquet"))
     (row,) = pq.ParquetFile(path).read(["skipped_by_reason"]).to_pylist()
     assert {count["name"]: count["value"] for count in row["skipped_by_reason"]} == SKIPPED
-    assert not verify_warehouse(output).findings
+    assert not verify_warehouse(output).problems
 
 
 def test_cuts_follow_from_the_content(tmp_path: Path) -> None:
