@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -185,15 +185,25 @@ def _seekable(opened: Opened, scratch: str) -> Iterator[BinaryIO]:
         opened.file.seek(0)
         yield opened.file
         return
-    os.makedirs(scratch, exist_ok=True)
-    with tempfile.TemporaryFile(dir=scratch) as file:
+    with ExitStack() as stack:
+        with _room_for(opened.name, scratch):
+            os.makedirs(scratch, exist_ok=True)
+            file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
         while data := opened.stream.read(_BLOCK):
-            try:
+            with _room_for(opened.name, scratch):
                 file.write(data)
-            except OSError as error:
-                raise WorldError(f"{opened.name} cannot be unpacked into {scratch}: {error.strerror}.") from error
+                file.flush()
         file.seek(0)
         yield file
+
+
+@contextmanager
+def _room_for(name: str, scratch: str) -> Iterator[None]:
+    """Where the disk fails that is written to, the input is not to blame."""
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(f"{name} cannot be unpacked into {scratch}: {error.strerror or error}.") from error
 
 
 def _parts(form: Format, stream: Readable, is_kept: bool, member: str | None = None) -> Iterator[Part]:

@@ -29,7 +29,7 @@ _KINDS = {
 }
 _FAMILIES = {"image": "image", "audio": "sound", "video": "film", "font": "font"}
 _ROBOTS = re.compile(r"https?://[^/]+/robots\.txt(?:$|[?#])", re.IGNORECASE)
-_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*+<(?:!doctype html|html|head|body)\b", re.I | re.S)
 
 
 class Answer(NamedTuple):

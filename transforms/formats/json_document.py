@@ -32,7 +32,7 @@ _OBJECT = re.compile(rb'\s*\{\s*["}]')
 _ANY = re.compile(rb"\s*[\[{]")
 _LINES = re.compile(rb"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
 """Two lines that are objects: then each is an article, whatever it holds."""
-_WALK = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*:\s*)?|[{}\[\]]', re.DOTALL)
+_WALK = re.compile(rb'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:\s*+)?|\\?\Z)|[{}\[\]]', re.DOTALL)
 _TOKEN = re.compile(rb'["{}\[\]]')
 _TOKEN_OR_COMMA = re.compile(rb'["{}\[\],]')
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
