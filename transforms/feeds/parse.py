@@ -15,7 +15,7 @@ ROOTS = ("rss", "rdf", "feed", "channel", "entry")
 """Elements that a feed begins with, whatever their prefix: RSS, RDF, Atom, RSS without its root, an entry by itself."""
 _NAME = r"(?:[\w.-]{1,40}:)?([\w.-]{1,60})"
 _ROOT = re.compile(
-    r"(?:\s|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*"
+    r"(?:\s|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*+"
     rf"<{_NAME}",
     re.DOTALL | re.IGNORECASE,
 )
