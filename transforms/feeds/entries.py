@@ -49,7 +49,7 @@ def _settled(entry: Entry, id_is_its_own: bool, address_is_shared: bool) -> Entr
 
 
 class Place(NamedTuple):
-    """Where an entry stands: its number in the input, and its bytes."""
+    """Where an entry stands: its number in the input, and the bytes there that it is in."""
 
     position: int
     offset: int
@@ -61,13 +61,12 @@ def found_in(feed: Feed, feed_url: str | None, places: Iterable[Place]) -> Itera
 
     What was wrong with the feed stands in each of them. `feed_url` is the feed's name for good.
     """
-    for entry, (position, offset, length) in zip(feed.entries, places, strict=True):
-        fields = asdict(entry)
+    for entry, place in zip(feed.entries, places, strict=True):
+        fields: dict[str, Any] = place._asdict() | asdict(entry)
         problem = fields.pop("problem")
         fields["problems"] = [*feed.problems, *entry.problems]
         if problem:
-            raw = msgspec.json.encode({key: value for key, value in fields.items() if value})
-            yield Failure(position=position, offset=offset, length=length, raw=raw[:MAX_RAW], problem=problem)
+            raw = msgspec.json.encode({key: value for key, value in asdict(entry).items() if value})
+            yield Failure(**place._asdict(), raw=raw[:MAX_RAW], problem=problem)
         else:
-            place: dict[str, Any] = {"position": position, "offset": offset, "length": length}
-            yield Record(**place, **fields, feed_url=feed_url, date_source="feed")
+            yield Record(**fields, feed_url=feed_url, date_source="feed")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from schemas.records import Piece
+from transforms.compression import UNPACK_ERRORS
 from transforms.formats.base import MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
 from transforms.formats.text import as_text, is_text
 from transforms.urls import canonical
@@ -21,38 +22,53 @@ def recognises(head: bytes, name: str) -> bool:
 def cut(stream: Stream, most: int = 256) -> Iterator[Cut]:
     """The whole feed in one piece, since an entry cannot be read without what stands around it.
 
-    As many records as there are entries; one, for the letter that says why, where it is no feed after all.
+    As many records as there are entries; one, for the letter that says why, where it is no feed after all. What is
+    beyond the longest feed comes as cuts without records. An error of the stream is raised after what stands before it.
     """
     from transforms.feeds import NotAFeed, parse_feed
 
-    blocks: list[bytes] = []
-    length = 0
+    data, broken = _read(stream)
+    if data:
+        try:
+            yield Cut(0, len(data), len(parse_feed(data).entries))
+        except NotAFeed as error:
+            yield Cut(0, len(data), 1, error.problem)
+    if broken:
+        raise broken
+    at = len(data)
     while block := stream.read(_BLOCK):
-        length += len(block)
-        if length <= MAX_RECORD + 1:
-            blocks.append(block)
-    if not length:
-        return
+        yield Cut(at, len(block), 0)
+        at += len(block)
+
+
+def _read(stream: Stream) -> tuple[bytes, Exception | None]:
+    """The stream up to its end, or to where it is too long for a feed; and why it broke off, if it did."""
+    data = bytearray()
     try:
-        records = len(parse_feed(b"".join(blocks)).entries)
-        yield Cut(0, length, records)
-    except NotAFeed as error:
-        yield Cut(0, length, 1, error.problem)
+        while len(data) <= MAX_RECORD and (block := stream.read(_BLOCK)):
+            data += block
+    except UNPACK_ERRORS as error:
+        return bytes(data), error
+    return bytes(data), None
 
 
 def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record | Failure]:
     """A Record for each entry, or a Failure. Needs no mapping. An input that is an address is the feed's own."""
     from transforms.feeds import NotAFeed, Place, found_in, parse_feed
 
+    if not piece.records:
+        return
     url = piece.input if canonical(piece.input) else None
-    length = len(data)
     try:
         feed = parse_feed(data, url)
     except NotAFeed as error:
-        raw = data[:MAX_RAW]
-        yield Failure(position=piece.first, offset=piece.offset, length=length, raw=raw, problem=error.problem)
+        yield Failure(
+            **Place(piece.first, piece.offset, len(data))._asdict(), raw=data[:MAX_RAW], problem=error.problem
+        )
         return
-    yield from found_in(feed, url, (Place(piece.first + at, piece.offset, length) for at in range(len(feed.entries))))
+    yield from found_in(
+        feed, url, (Place(piece.first + at, piece.offset, len(data)) for at in range(len(feed.entries)))
+    )
 
 
 FORMAT = Format("feed", recognises, cut, parse)
