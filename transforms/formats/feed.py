@@ -59,16 +59,14 @@ def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record
     if not piece.records:
         return
     url = piece.input if canonical(piece.input) else None
+    whole = Place(piece.first, piece.offset, len(data))
     try:
         feed = parse_feed(data, url)
     except NotAFeed as error:
-        yield Failure(
-            **Place(piece.first, piece.offset, len(data))._asdict(), raw=data[:MAX_RAW], problem=error.problem
-        )
+        yield Failure(**whole._asdict(), raw=data[:MAX_RAW], problem=error.problem)
         return
-    yield from found_in(
-        feed, url, (Place(piece.first + at, piece.offset, len(data)) for at in range(len(feed.entries)))
-    )
+    places = (whole._replace(position=piece.first + at) for at in range(len(feed.entries)))
+    yield from found_in(feed, url, places)
 
 
 FORMAT = Format("feed", recognises, cut, parse)
