@@ -51,9 +51,7 @@ def articles(feed: str | bytes, name: str = "feed.xml") -> list[Article]:
 
 
 ORIGINAL = "<feedburner:origLink>https://b.example/1</feedburner:origLink>"
-PICTURES = (
-    "<media:content url='/a.jpg' medium='image' width='90'/><media:content url='/b.jpg' medium='image' width='900'/>"
-)
+PICTURES = "".join(f"<media:content url='/{w}.jpg' medium='image' width='{w}'/>" for w in (90, 900, 200))
 VIDEO = "<media:content url='/a.mp4' type='video/mp4'/>"
 XHTML = "<div xmlns='http://www.w3.org/1999/xhtml'><p>A.</p><p>B.</p></div>"
 UPDATED = "<updated>2026-03-03T00:00:00Z</updated>"
@@ -299,6 +297,15 @@ def test_a_feed_that_is_no_xml_keeps_its_entries() -> None:
         "25 characters before the feed",
         "not well-formed XML",
     ]
+
+
+def test_a_feed_in_the_body_of_a_page() -> None:
+    page = (
+        "<!DOCTYPE html><html><body>{}<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>A</title></entry></feed>"
+    )
+    assert [article.title for article in articles(page.format("\n"))] == ["A"]
+    with pytest.raises(NotAFeed):
+        parse_feed(page.format("<p>How to write a feed:</p>").encode())
 
 
 def test_ten_thousand_entries() -> None:

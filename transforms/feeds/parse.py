@@ -20,6 +20,7 @@ _ROOT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _FEED_TAG = re.compile(r"<(?:[\w.-]{1,40}:)?(?:rss|rdf|feed)\b(?=[^<>]{0,2000}>)", re.IGNORECASE)
+_WRAPPED = re.compile(r"<body\b[^<>]{0,500}>\s*(?=<(?:rss|feed|rdf:RDF)\b)", re.IGNORECASE)
 _JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version\\?/1')
 _HTML = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 _CHALLENGE = re.compile(
@@ -40,7 +41,7 @@ _OTHERS = {
 
 def is_feed(head: str) -> bool:
     """Whether a text that begins so is a feed, as far as can be seen."""
-    return root_of(head) in ROOTS or is_json_feed(head)
+    return root_of(head) in ROOTS or is_json_feed(head) or _WRAPPED.search(head[:5_000]) is not None
 
 
 def root_of(head: str) -> str | None:
@@ -136,9 +137,11 @@ _ENCODINGS = {
 
 
 def _begins_late(text: str) -> int | None:
-    """Where a feed begins behind something else, such as a warning of the server's own program."""
+    """Where a feed begins behind something else: a warning of the server's own program, or the body of a page."""
+    if wrapped := _WRAPPED.search(text[:5_000]):
+        return wrapped.end()
     found = _FEED_TAG.search(text[:HEAD])
-    return found.start() if found and found.start() and not _HTML.search(text[: found.start()]) else None
+    return found.start() if found and not _HTML.search(text[: found.start()]) else None
 
 
 def _instead(head: str) -> NotAFeed:
