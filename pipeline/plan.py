@@ -36,7 +36,7 @@ class Planner:
         self._spool.begin(spool_path)
         pieces: list[Piece] = []
         total, left = 0, most_records
-        while (left is None or left > 0) and (cutting := self._next()):
+        while left != 0 and (cutting := self._next()):
             if pieces and total + cutting.piece.length > most_bytes:
                 self._held = cutting
                 break
@@ -64,13 +64,11 @@ class Planner:
         return piece if data is None else replace(piece, path=self._spool.path, at=self._spool.add(data))
 
     def _shortened(self, cutting: Cutting, records: int) -> Cutting:
-        """The first records of a piece; the whole piece where it cannot be divided."""
+        """The first records of a piece."""
         piece, data = cutting
         if data is None:
             data = self._store.read(piece.input, piece.at, piece.length)
         cut = next(format_named(piece.format).cut(io.BytesIO(data), records))
-        if cut.records == piece.records:  # of a format whose inputs are read whole
-            return cutting
         shorter = replace(piece, records=cut.records, length=cut.length, last=False, skipped=cut.skipped)
         return Cutting(shorter, None if cutting.data is None else data[: cut.length])
 

@@ -57,16 +57,16 @@ class Place(NamedTuple):
 
 
 def found_in(feed: Feed, feed_url: str | None, places: Iterable[Place]) -> Iterator[Record | Failure]:
-    """A Record for each entry, or a Failure that says why there is none, in the feed's order.
-
-    What was wrong with the feed stands in each of them. `feed_url` is the feed's name for good.
-    """
+    """What becomes of each entry, in the feed's order. What was wrong with the feed stands in each of them."""
     for entry, place in zip(feed.entries, places, strict=True):
-        fields: dict[str, Any] = place._asdict() | asdict(entry)
-        problem = fields.pop("problem")
-        fields["problems"] = [*feed.problems, *entry.problems]
-        if problem:
-            raw = msgspec.json.encode({key: value for key, value in asdict(entry).items() if value})
-            yield Failure(**place._asdict(), raw=raw[:MAX_RAW], problem=problem)
-        else:
-            yield Record(**fields, feed_url=feed_url, date_source="feed")
+        yield found(replace(entry, problems=[*feed.problems, *entry.problems]), feed_url, place)
+
+
+def found(entry: Entry, feed_url: str | None, place: Place) -> Record | Failure:
+    """The entry as a Record, or a Failure that says why it is none. `feed_url` is the feed's name for good."""
+    if entry.problem:
+        raw = msgspec.json.encode(entry)[:MAX_RAW]
+        return Failure(**place._asdict(), raw=raw, problem=entry.problem)
+    fields: dict[str, Any] = place._asdict() | asdict(entry)
+    del fields["problem"]
+    return Record(**fields, feed_url=feed_url, date_source="feed")

@@ -1,12 +1,19 @@
-"""Saved feeds: RSS, RDF, Atom and JSON Feed, one feed a file, each entry a record."""
+"""Saved feeds: RSS, RDF, Atom and JSON Feed, one feed a file, each entry a record.
+
+An entry cannot be read without what stands around it, so the feed is parsed whole, once, and cut as JSON Lines: an
+`Entry` a line.
+"""
 
 from collections.abc import Iterator
 
+import msgspec
+from msgspec.structs import replace
+
 from schemas.records import Piece
 from transforms.compression import UNPACK_ERRORS
-from transforms.formats.base import MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
+from transforms.formats import jsonl
+from transforms.formats.base import MAX_RAW, MAX_RECORD, Failure, Format, Record, Stream
 from transforms.formats.text import as_text, is_text
-from transforms.urls import canonical
 
 _BLOCK = 1 << 20
 
@@ -19,26 +26,24 @@ def recognises(head: bytes, name: str) -> bool:
     return is_feed(head.decode(wide, "replace") if wide else as_text(head)) if wide or is_text(head) else False
 
 
-def cut(stream: Stream, most: int = 256) -> Iterator[Cut]:
-    """The whole feed in one piece, since an entry cannot be read without what stands around it.
+def lines(stream: Stream, done: int) -> Iterator[bytes]:
+    """The feed's entries, one a line, from the first; one that says why, where it is no feed after all.
 
-    As many records as there are entries; one, for the letter that says why, where it is no feed after all. What is
-    beyond the longest feed comes as cuts without records. An error of the stream is raised after what stands before it.
+    An error of the stream is raised after what stands before it.
     """
-    from transforms.feeds import NotAFeed, parse_feed
+    from transforms.feeds import Entry, NotAFeed, parse_feed
 
     data, broken = _read(stream)
-    if data:
-        try:
-            yield Cut(0, len(data), len(parse_feed(data).entries))
-        except NotAFeed as error:
-            yield Cut(0, len(data), 1, error.problem)
+    try:
+        feed = parse_feed(data)
+    except NotAFeed as error:
+        beginning = data[: MAX_RAW // 4].decode("utf-8", "replace")
+        yield msgspec.json.encode(Entry(text=beginning, problem=error.problem)) + b"\n"
+    else:
+        for entry in feed.entries:
+            yield msgspec.json.encode(replace(entry, problems=[*feed.problems, *entry.problems])) + b"\n"
     if broken:
         raise broken
-    at = len(data)
-    while block := stream.read(_BLOCK):
-        yield Cut(at, len(block), 0)
-        at += len(block)
 
 
 def _read(stream: Stream) -> tuple[bytes, Exception | None]:
@@ -53,20 +58,14 @@ def _read(stream: Stream) -> tuple[bytes, Exception | None]:
 
 
 def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record | Failure]:
-    """A Record for each entry, or a Failure. Needs no mapping. An input that is an address is the feed's own."""
-    from transforms.feeds import NotAFeed, Place, found_in, parse_feed
+    """A Record for each entry, or a Failure. Needs no mapping."""
+    from transforms.feeds import Entry, Place, found
 
-    if not piece.records:
-        return
-    url = piece.input if canonical(piece.input) else None
-    whole = Place(piece.first, piece.offset, len(data))
-    try:
-        feed = parse_feed(data, url)
-    except NotAFeed as error:
-        yield Failure(**whole._asdict(), raw=data[:MAX_RAW], problem=error.problem)
-        return
-    places = (whole._replace(position=piece.first + at) for at in range(len(feed.entries)))
-    yield from found_in(feed, url, places)
+    at = piece.offset
+    for position, line in enumerate(data.splitlines(), piece.first):
+        entry = msgspec.json.decode(line, type=Entry)
+        yield found(entry, None, Place(position, at, len(line)))
+        at += len(line) + 1
 
 
-FORMAT = Format("feed", recognises, cut, parse)
+FORMAT = Format("feed", recognises, jsonl.cut, parse, lines=lines)
