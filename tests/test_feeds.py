@@ -1,6 +1,7 @@
 """What becomes of feeds and their entries: parsing, identity, and what is no feed."""
 
 import base64
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.reading import read_bytes
 from transforms.feeds import Entry, Feed, NotAFeed, parse_feed
 from transforms.feeds.links import unwrapped
 
+SEEDS = Path(__file__).parents[1] / "seeds"
 WORDS = "The council said on Monday that the bridge will stay closed until the end of the month."
 
 
@@ -78,6 +80,7 @@ UPDATED = "<updated>2026-03-03T00:00:00Z</updated>"
         ("<dc:date>2026-03-02</dc:date>", "updated", "2026-03-02"),
         ("<source url='https://other.example/feed'>The Other Paper</source>", "source", "The Other Paper"),
         ("<title>x</title>", "source", "Bridge News"),
+        ("<title>A - B - Herald</title><source url='https://h.example'>Herald</source>", "title", "A - B"),
         ("<link>/a/1</link>", "url", "https://bridge.example/a/1"),
         ("<guid>https://bridge.example/a/2</guid>", "url", "https://bridge.example/a/2"),
         ("<guid>17</guid><title>x</title>", "url", None),
@@ -248,6 +251,7 @@ ACCENTS = "<rss version='2.0'><channel><item><title>Café à la crème</title></
         (b"<?xml version='1.0' encoding='iso-8859-1'?>" + ACCENTS.encode("latin-1"), None, False),
         (ACCENTS.encode("latin-1"), "text/xml; charset=ISO-8859-1", False),
         (ACCENTS.encode(), "text/xml", False),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?>" + ACCENTS.encode(), None, False),
         (b"<?xml version='1.0' encoding='utf-8'?>" + ACCENTS.encode("latin-1"), None, True),
         (b"<?xml version='1.0' encoding='utf-8'?>" + ACCENTS.encode("latin-1"), "text/xml; charset=utf-8", True),
         (ACCENTS.encode("utf-16"), None, False),
@@ -332,6 +336,25 @@ def test_feeds_that_are_made_to_be_slow(inside: str) -> None:
         assert len(parse_feed(f"<rss><channel>{inside}".encode()).entries) == 1
     except NotAFeed as error:
         assert error.problem.error_class == "TruncatedFeed"
+
+
+def test_no_damage_breaks_the_parser(request: pytest.FixtureRequest) -> None:
+    """Any bytes are a feed, or are not one for a named reason."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    names = ("harbour-feed.rss", "valley-atom.xml", "archive-feed.rdf", "lighthouse-feed.json", "cut-off.rss")
+    feeds = [(SEEDS / name).read_bytes() for name in names]
+    for _ in range(5_000 if request.config.getoption("--soak") else 200):
+        data = bytearray(chance.choice(feeds))
+        for _ in range(chance.randint(1, 8)):
+            at, length = chance.randrange(len(data) or 1), chance.choice((1, 1, 3, 200))
+            junk = chance.choice((b"", b"<", b"&#x110000;", b"]]>", b"<![CDATA[", b"\xff", b"</item>", b'"', b"<item>"))
+            data[at : at + length] = junk
+        try:
+            parse_feed(bytes(data))
+        except NotAFeed as error:
+            assert error.problem.error_class != "BrokenFeed", error
 
 
 def test_statements_are_taken_apart_and_never_evaluated() -> None:

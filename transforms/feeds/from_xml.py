@@ -113,9 +113,10 @@ def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
     description = _markup(one.get("summary"), one.get("summary_detail"), base, shared.kind)
     text = max(filter(None, map(clean, contents)), key=len, default=None)
     summary = clean(description) if description else None
+    publisher = plain_title(source.get("title"))
     title = plain_title(one.get("title"), _title_is_html(one.get("title_detail"), shared.kind))
     return Entry(
-        title=title,
+        title=title.removesuffix(f" - {publisher}") if title else None,  # Google News puts it there
         summary=summary if text and summary != text else None,
         text=text or summary,
         id=_text(one.get("id")),
@@ -124,7 +125,7 @@ def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
         updated=_date(one, "updated"),
         authors=_authors(one) or _authors(source) or shared.authors,
         language=_language(one) or _text(source.get("language")) or shared.language,
-        source=plain_title(source.get("title")) or shared.title,
+        source=publisher or shared.title,
         categories=_categories(one),
         image_url=_image(one, base)
         or next(

@@ -8,7 +8,7 @@ from transforms.feeds.from_json import read_json
 from transforms.feeds.from_xml import read_xml
 from transforms.feeds.records import Feed, NotAFeed
 from transforms.formats.base import HEAD, MAX_RECORD
-from transforms.formats.encoding import decode
+from transforms.formats.encoding import decode_page
 from transforms.formats.text import is_text
 
 ROOTS = ("rss", "rdf", "feed", "channel", "entry")
@@ -102,38 +102,19 @@ def wide_encoding(head: bytes) -> str | None:
     return next((name for beginning, name in _WIDE.items() if head.startswith(beginning)), None)
 
 
-_DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*['\"]([\w.:-]{1,40})['\"]")
 _CHARSET = re.compile(r"charset\s*=\s*['\"]?([\w.:-]{1,40})", re.IGNORECASE)
 
 
 def _decoded(data: bytes, content_type: str | None) -> tuple[str, list[str]]:
-    """As the byte order mark says, the XML declaration, or the server, if it fits; else whatever does."""
+    """The text as the bytes, the server or the XML declaration say, whichever fits; and notes on what did not."""
     if wide := wide_encoding(data):
         return data.decode(wide, "replace"), []
-    if not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        declared = _DECLARED.match(data[:1000])
-        served = _CHARSET.search(content_type or "")
-        names = [declared[1].decode()] if declared else []
-        names += [served[1]] if served else []
-        for name in names:
-            try:
-                return data.decode(_ENCODINGS.get(name.lower(), name)), []
-            except (UnicodeDecodeError, LookupError):
-                continue
-        text, note = decode(data)
-        said = f"not {names[0]}, as it says" if names and names[0].lower().replace("-", "") != "utf8" else None
-        return text, [one for one in (said, note) if one]
-    text, note = decode(data)
+    served = _CHARSET.search(content_type or "")
+    try:
+        text, note = decode_page(data, served[1] if served else None)
+    except UnicodeDecodeError:
+        text, note = data.decode("utf-8", "replace"), "of no encoding that fits, read as damaged UTF-8"
     return text, [note] if note else []
-
-
-_ENCODINGS = {
-    "iso-8859-1": "windows-1252",
-    "latin-1": "windows-1252",
-    "us-ascii": "utf-8",
-    "ascii": "utf-8",
-    "gb2312": "gb18030",
-}
 
 
 def _begins_late(text: str) -> int | None:
