@@ -233,6 +233,7 @@ LOGIN = "<!doctype html><html><form><input name=p type='password'></form></html>
         (b"<rss version='2.0'><channel><title>Br", "TruncatedFeed"),
         (b"<rss><channel>" + b"<b>" * 600_000, "TooManyElements"),
         (b"<rss>" + b" " * 16_000_000, "FeedTooLong"),
+        (b"<!---->" * 5_000 + b"<!--", "PlainText"),
     ],
 )
 def test_what_is_no_feed(body: bytes, error_class: str) -> None:

@@ -14,8 +14,8 @@ from transforms.formats.text import is_text
 ROOTS = ("rss", "rdf", "feed", "channel", "entry")
 """Elements that a feed begins with, whatever their prefix: RSS, RDF, Atom, RSS without its root, an entry by itself."""
 _NAME = r"(?:[\w.-]{1,40}:)?([\w.-]{1,60})"
-_ROOT = re.compile(
-    r"(?:\s|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*"
+_ROOT = re.compile(  # atomic, or many comments in a row would be tried in all ways
+    r"(?>\s+|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*+"
     rf"<{_NAME}",
     re.DOTALL | re.IGNORECASE,
 )
@@ -51,7 +51,7 @@ def root_of(head: str) -> str | None:
 
 
 def is_json_feed(head: str) -> bool:
-    """Whether a text that begins so is a JSON Feed: its version is among the first things in it."""
+    """Whether a text is a JSON Feed: it says so by its version."""
     return head.lstrip("\ufeff \t\r\n").startswith("{") and _JSON_FEED.search(head) is not None
 
 
@@ -61,7 +61,7 @@ def parse_feed(data: bytes, url: str | None = None, content_type: str | None = N
     Nothing is fetched and no entity expanded; bodies up to 16 MB. Raises NotAFeed for anything else.
     """
     text, problems = _as_text(data, content_type)
-    if is_json_feed(text[:HEAD]):
+    if is_json_feed(text):
         feed = read_json(text, url)
     elif root_of(text[:HEAD]) in ROOTS:
         feed = read_xml(text, url)
@@ -70,10 +70,6 @@ def parse_feed(data: bytes, url: str | None = None, content_type: str | None = N
         feed = read_xml(text[begins:], url)
     else:
         raise _instead(text[:HEAD])
-    return _with_problems(feed, problems)
-
-
-def _with_problems(feed: Feed, problems: list[str]) -> Feed:
     return replace(feed, problems=(*problems, *feed.problems)) if problems else feed
 
 
@@ -82,7 +78,7 @@ def _as_text(data: bytes, content_type: str | None) -> tuple[str, list[str]]:
         raise NotAFeed("EmptyBody", "The body is empty.")
     if len(data) > MAX_RECORD:
         raise NotAFeed("FeedTooLong", f"The feed is longer than {MAX_RECORD:,} bytes.")
-    if not is_text(data[:HEAD]) and not wide_encoding(data):
+    if not is_text(data[:HEAD].replace(b"\0", b"")) and not wide_encoding(data):
         raise NotAFeed("BinaryBody", "The body is binary, not a feed.")
     return _decoded(data, content_type)
 
