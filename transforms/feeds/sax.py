@@ -3,6 +3,7 @@
 import io
 import re
 import xml.sax
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 from xml.sax.handler import feature_external_ges, feature_namespaces
@@ -19,6 +20,8 @@ LONGEST_DATE = 200
 LONGEST_AUTHOR = 300
 WHOLE = "newsbeam_whole"
 """The key of an entry that was read to its end."""
+_STUMBLES = (KeyError, IndexError, TypeError, ValueError)
+"""What feedparser raises at an element where it does not belong; then that element is lost, and not the feed."""
 _MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,100}@[\w.-]{1,100}\.\w{1,30}")
 _DATES = frozenset(("published", "updated", "created", "expired"))
 
@@ -56,7 +59,12 @@ def _parsers() -> tuple[type, type]:
             super().startElementNS(name, qname, few)  # type: ignore[misc]
 
         def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
-            super().unknown_starttag(tag, attrs[:MOST_ATTRIBUTES])  # type: ignore[misc]
+            with suppress(*_STUMBLES):
+                super().unknown_starttag(tag, attrs[:MOST_ATTRIBUTES])  # type: ignore[misc]
+
+        def unknown_endtag(self, tag: str) -> None:
+            with suppress(*_STUMBLES):
+                super().unknown_endtag(tag)  # type: ignore[misc]
 
         def pop(self, element: str, strip_whitespace: int = 1) -> Any:
             value = super().pop(element, strip_whitespace)  # type: ignore[misc]
