@@ -1,12 +1,14 @@
-"""Topics: what publishers' labels stand for, and which of them counts."""
+"""Topics: what publishers' labels stand for, what the text model says, and which of them counts."""
 
 import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.records import Article, Score
-from transforms.topics import find_topic, named_topics, one_topic, topics
+from transforms.taxonomy import named_topics, one_topic, taxonomy
+from transforms.topics import filing, find_topics
 
 LABELS = """
 Sport | sport
@@ -70,17 +72,19 @@ def test_labels(line: str) -> None:
 
 
 def test_the_table_is_iptcs() -> None:
-    table = topics()
-    assert len(table.codes) == len(set(table.codes.values())) == 17
-    assert set(table.slugs.values()) == set(table.codes)
-    assert all(code.startswith("medtop:") and len(code) == 15 for code in table.codes.values())
+    table = taxonomy()
+    codes = [topic.code or "" for topic in table.topics.values()]
+    assert len(table.topics) == len(set(codes)) == 17
+    assert set(table.slugs.values()) == set(table.topics)
+    assert all(code.startswith("medtop:") and len(code) == 15 for code in codes)
+    assert table.name.startswith("IPTC Media Topics ")
 
 
 def test_codes_and_names_are_as_iptc_has_them(shared: Path) -> None:
     live = json.loads((shared / "data" / "iptc-mediatopic-mapping.json").read_text())
-    for slug, code in topics().codes.items():
-        assert live[code]["Name (en-GB)"] == topics().names[slug]
-        assert live[code]["Level1/NewsCode"] == code
+    for topic in taxonomy().topics.values():
+        assert live[topic.code]["Name (en-GB)"] == topic.name
+        assert live[topic.code]["Level1/NewsCode"] == topic.code
 
 
 URL = "https://example.com/sport/2026/01/31/minister-on-politics"
@@ -99,11 +103,11 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("article", "topic", "source"), CHOICES)
-def test_find_topic(article: Article, topic: str, source: str | None) -> None:
-    found = find_topic(article)
-    assert (found.topic, found.topic_source) == (topic, source)
+def test_what_the_publisher_says(article: Article, topic: str, source: str | None) -> None:
+    found = find_topics([replace(article, outcome="unique")], filing())[0]
+    assert (found.topic, found.topic_source, found.taxonomy) == (topic, source, taxonomy().name)
     if source:
-        assert (found.topic_code, found.topic_score) == (topics().codes[topic], 1.0)
+        assert (found.topic_code, found.topic_score) == (taxonomy().topics[topic].code, 1.0)
         assert found.topics == [Score(topic, 1.0)]
     else:
         assert (found.topic_code, found.topic_score, found.topics) == (None, None, [])

@@ -1,0 +1,247 @@
+"""Training the model of topics that ships, from public headlines. `make topics-model` does it and compares.
+
+    python -m pipeline.topics_default DATA [--output FILE]
+
+DATA is a folder with
+
+- huffpost-headlines.jsonl.gz: headlines with one of 41 categories (`category`, `headline`);
+- huffpost-to-topics.json: of each category the topic that it stands for, if it is one, and the topics that its
+  headlines may have (`candidates`);
+- iptc-mediatopic-mapping.json: IPTC's codes with name, definition and top level;
+- topic-seed-headlines.txt: headlines under a line `# topic` each;
+- minilm-word-vectors.npz: words with a vector and a count each.
+
+Headlines are split by a hash of their words: eight tenths teach, one tunes, one tests (`part_of`). The model is the
+sum of three: a softmax of word vectors, the likeness to what IPTC's definitions and the seeds say of a topic, and a
+softmax of words. Four topics (conflict, disaster, labour, weather) have no category of their own. They are learned
+from codes and seeds first; then twice the model so far shares out each headline among the candidates of its category
+(EM with partial labels), and learns from that.
+"""
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+
+from schemas.errors import WorldError
+from transforms.taxonomy import taxonomy
+from transforms.topic_model import Array, Bags, bags
+from transforms.topic_training import (
+    COARSE,
+    Design,
+    Learned,
+    Part,
+    View,
+    calibrate,
+    class_shares,
+    fit,
+    grid,
+    idf,
+    model_file,
+    softmax,
+)
+
+NAME = "newsbeam-iptc"
+PARTS = 10
+TUNING, TEST = 8, 9
+SEED_WEIGHT = 3
+"""Headlines that a seed counts for."""
+KEPT = 0.7
+"""Part of a headline that stays with the topic of its category."""
+CENTROID_WEIGHT = 2
+PENALTIES = {"vectors": 1e-4, "words": 1e-5}
+STEPS = {"vectors": 60, "words": 150}
+_ECONOMY_BUT_SCIENCE = ("telecommunication", "information technology", "software", "computer", "computing")
+"""Codes of the economy that headlines about them make science and technology."""
+_STOP_WORDS = """
+a about after again all also an and any are as at be because been before being both but by can could day days did do
+does down during each few first for from get got had has have he her here hers him his how i if in into is it its just
+last like made make many may me more most mr mrs ms much my new no nor not now of off on once one only or other our out
+over own people per said same say says she should since so some such than that the their them then there these they
+this those through time to too two under until up us very was way we week weeks were what when where which while who
+why will with would year years you your
+"""
+
+
+class Headline(NamedTuple):
+    """A headline, the topic that its category stands for (None: none), and those that it may have."""
+
+    text: str
+    topic: str | None
+    candidates: frozenset[str]
+
+
+class Data(NamedTuple):
+    """What the model learns from. Codes and seeds: a text and its topic."""
+
+    headlines: list[Headline]
+    codes: list[tuple[str, str]]
+    seeds: list[tuple[str, str]]
+    words: list[str]
+    vectors: Array
+    counts: Array
+
+
+def read_data(folder: Path) -> Data:
+    """Raises WorldError if a file is missing."""
+    try:
+        vectors = np.load(folder / "minilm-word-vectors.npz", allow_pickle=False)
+        return Data(
+            _headlines(folder),
+            _codes(folder),
+            _seeds(folder),
+            [str(word) for word in vectors["words"]],
+            vectors["vectors"] * vectors["scale"].astype(np.float64)[:, None],
+            vectors["counts"].astype(np.float64),
+        )
+    except OSError as error:
+        raise WorldError(f"{folder} lacks what the model is trained from: {error}.") from error
+
+
+def _headlines(folder: Path) -> list[Headline]:
+    rows = json.loads((folder / "huffpost-to-topics.json").read_text("utf-8"))
+    kinds = {row["category"]: (row["topic"], frozenset(row["candidates"])) for row in rows}
+    with gzip.open(folder / "huffpost-headlines.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [Headline(row["headline"], *kinds[row["category"]]) for row in map(json.loads, lines)]
+
+
+def _codes(folder: Path) -> list[tuple[str, str]]:
+    """Name and definition of each code that is in use, under its top level."""
+    slugs = {topic.code: slug for slug, topic in taxonomy().topics.items()}
+    found = []
+    for row in json.loads((folder / "iptc-mediatopic-mapping.json").read_text("utf-8")).values():
+        name, definition = row["Name (en-GB)"], row["Definition (en-GB)"]
+        if isinstance(row["RetiredDate"], str):
+            continue
+        slug = slugs[row["Level1/NewsCode"]]
+        if slug == "economy" and any(word in name for word in _ECONOMY_BUT_SCIENCE):
+            slug = "science"
+        found.append((f"{name} {definition if isinstance(definition, str) else ''}", slug))
+    return found
+
+
+def _seeds(folder: Path) -> list[tuple[str, str]]:
+    found, slug = [], ""
+    for line in (folder / "topic-seed-headlines.txt").read_text("utf-8").splitlines():
+        if line.startswith("# "):
+            slug = line[2:].strip()
+        elif line.strip():
+            found.append((line.strip(), slug))
+    return found
+
+
+def part_of(text: str) -> int:
+    """The part that a text falls into, 0 to 9; the same text always into the same."""
+    return xxhash.xxh3_64_intdigest(text.encode()) % PARTS
+
+
+class Lessons(NamedTuple):
+    """Texts to learn from: what they are known to be, what they may be, and how much they count."""
+
+    found: Bags
+    answers: Array
+    """Text by topic: 1 for the topic that is known, zeros if none is."""
+    candidates: Array
+    sure: Array
+    """Whether the answer is final: codes and seeds."""
+    weights: Array
+
+
+def lessons(data: Data, topics: Sequence[str], vocabulary: dict[bytes, int]) -> Lessons:
+    """The teaching part of the headlines, then the codes, then the seeds."""
+    taught = [one for one in data.headlines if part_of(one.text) < TUNING]
+    extra = [*data.codes, *data.seeds]
+    answers = [[one.topic == topic for topic in topics] for one in taught]
+    answers += [[slug == topic for topic in topics] for _, slug in extra]
+    candidates = [[topic in one.candidates for topic in topics] for one in taught]
+    texts = [one.text for one in taught] + [text for text, _ in extra]
+    weights = np.ones(len(texts))
+    weights[len(texts) - len(data.seeds) :] = SEED_WEIGHT
+    return Lessons(
+        bags(texts, vocabulary),
+        np.array(answers, np.float64),
+        np.array(candidates + [[True] * len(topics)] * len(extra), np.float64),
+        np.arange(len(texts)) >= len(taught),
+        weights,
+    )
+
+
+def learn_partial(design: Design, taught: Lessons, penalty: float, steps: int) -> tuple[Learned, Array]:
+    """The softmax after two rounds of EM, and the targets that it was learned from at last."""
+    known = taught.answers.sum(axis=1) > 0
+    shares = class_shares(taught.answers, taught.weights) * known
+    learned = fit(design, taught.answers, shares, penalty, steps)
+    for _ in range(2):
+        guess = softmax(design.times(learned.table) + learned.bias) * taught.candidates
+        guess /= guess.sum(axis=1, keepdims=True)
+        mixed = np.where(known[:, None], KEPT * taught.answers + (1 - KEPT) * guess, guess)
+        targets = grid(np.where(taught.sure[:, None], taught.answers, mixed), COARSE)
+        learned = fit(design, targets, class_shares(targets, taught.weights), penalty, steps)
+    return learned, targets
+
+
+def likeness(design: Design, vectors: Array, taught: Lessons, data: Data) -> Array:
+    """Word by topic: how near each word is to what codes and seeds say of the topic, halves of equal weight."""
+    end = len(taught.sure)
+    kinds = (slice(end - len(data.seeds) - len(data.codes), end - len(data.seeds)), slice(end - len(data.seeds), end))
+    total = np.zeros((vectors.shape[1], taught.answers.shape[1]))
+    for kind in kinds:
+        only = np.zeros_like(taught.answers)
+        only[kind] = taught.answers[kind]
+        total += _unit(design.gather(only))
+    return grid(vectors @ grid(_unit(total), COARSE), COARSE)
+
+
+def _unit(columns: Array) -> Array:
+    unit: Array = columns / np.sqrt(sum(row**2 for row in columns)).clip(1e-9)
+    return unit
+
+
+class Trained(NamedTuple):
+    """The model's parts before they go into a file, and the temperature of its scores."""
+
+    topics: list[str]
+    words: list[str]
+    parts: dict[str, Part]
+    biases: dict[str, Array]
+    temperature: float
+
+    def file(self, *names: str) -> bytes:
+        """A model of the parts that are named, by default of all."""
+        names = names or tuple(self.parts)
+        bias = sum((self.biases[name] for name in names), np.zeros(len(self.topics)))
+        parts = [self.parts[name] for name in names]
+        return model_file(NAME, taxonomy().name, self.topics, self.words, parts, bias, self.temperature)
+
+
+def train(data: Data, steps: dict[str, int] = STEPS) -> Trained:
+    """The model, from the teaching part; calibrated on the tuning part."""
+    topics = list(taxonomy().topics)
+    vocabulary = {word.encode(): number for number, word in enumerate(data.words, 1)}
+    taught = lessons(data, topics, vocabulary)
+    stop = np.array([True, *(word in _STOP_WORDS.split() for word in data.words)])
+    vectors = grid(np.concatenate([np.zeros_like(data.vectors[:1]), data.vectors]), COARSE)
+    often = np.concatenate([[0], data.counts / data.counts.sum()])
+    seen = View(np.where(stop, 0, 1e-3 / (1e-3 + often)), vectors)
+    alone = View(np.where(stop, 0, idf(taught.found, len(stop))))
+    design = Design(taught.found, seen)
+    by_vector, targets = learn_partial(design, taught, PENALTIES["vectors"], steps["vectors"])
+    near = CENTROID_WEIGHT * likeness(design, vectors, taught, data)
+    shares = class_shares(targets, taught.weights)
+    by_word = fit(Design(taught.found, alone), targets, shares, PENALTIES["words"], steps["words"])
+    parts = {
+        "vectors": Part(seen.weights, by_vector.table + near),
+        "words": Part(alone.weights, by_word.table),
+    }
+    biases = {"vectors": by_vector.bias, "words": by_word.bias}
+    tuning = [one for one in data.headlines if one.topic and part_of(one.text) == TUNING]
+    answers = np.array([topics.index(str(one.topic)) for one in tuning])
+    found = bags([one.text for one in tuning], vocabulary)
+    logits = sum(biases.values(), np.zeros(len(topics))) + sum(
+        Design(found, View(part.weights)).times(part.table) for part in parts.values()
+    )
+    return Trained(topics, data.words, parts, biases, calibrate(logits[found.telling], answers[found.telling]))
