@@ -12,6 +12,7 @@ import yaml
 from pipeline import __version__
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
+from pipeline.commands.topics import topics
 from schemas.errors import UsageError, WorldError, disk_trouble
 
 TOO_MANY_DEAD = 3
@@ -52,6 +53,7 @@ def main() -> None:
 
 
 main.add_command(evaluate)
+main.add_command(topics)
 
 
 @main.command(name="run")

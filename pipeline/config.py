@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.taxonomy import IPTC
 from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
@@ -120,12 +121,16 @@ class Config(_Section):
 
     def filing(self) -> Filing:
         """How articles are filed under topics. Raises UsageError or WorldError if that cannot be loaded."""
-        topics = self.topics
-        model = topics.model if is_function(topics.model) else self._whole(topics.model)
-        return filing(self._whole(topics.taxonomy), model, topics.threshold, topics.languages)
+        return filing(self.taxonomy_path(), self.model_path(), self.topics.threshold, self.topics.languages)
 
-    def _whole(self, path: str) -> str:
-        return str(_below(self.root, path)) if path else ""
+    def taxonomy_path(self) -> str:
+        """The whole path of the topics' file."""
+        return str(_below(self.root, self.topics.taxonomy)) if self.topics.taxonomy else IPTC
+
+    def model_path(self) -> str:
+        """The whole path of the topics' model, or its function as it is; empty for the one that ships."""
+        model = self.topics.model
+        return model if not model or is_function(model) else str(_below(self.root, model))
 
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""

@@ -2,7 +2,8 @@
 
     python -m pipeline.topics_default DATA [--output FILE]
 
-DATA is a folder with
+It trains, says how good the model is, and whether it has the same bytes as the one that ships (exit status 1 if not);
+with --output it is written there. DATA is a folder with
 
 - huffpost-headlines.jsonl.gz: headlines with one of 41 categories (`category`, `headline`);
 - huffpost-to-topics.json: of each category the topic that it stands for, if it is one, and the topics that its
@@ -18,18 +19,26 @@ from codes and seeds first; then twice the model so far shares out each headline
 (EM with partial labels), and learns from that.
 """
 
+import argparse
 import gzip
+import hashlib
 import json
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xxhash
 
+from pipeline.evaluate_topics import evaluate_topics, evaluation_text
+from pipeline.labelled import Labelled
+from pipeline.metrics import macro_f1
 from schemas.errors import WorldError
-from transforms.taxonomy import taxonomy
-from transforms.topic_model import Array, Bags, bags
+from schemas.records import Article
+from transforms.taxonomy import IPTC, taxonomy
+from transforms.topic_model import DEFAULT, Array, Bags, TopicModel, bags
 from transforms.topic_training import (
     COARSE,
     Design,
@@ -44,6 +53,7 @@ from transforms.topic_training import (
     model_file,
     softmax,
 )
+from transforms.topics import LANGUAGES, THRESHOLD, Filing, TextModel
 
 NAME = "newsbeam-iptc"
 PARTS = 10
@@ -205,7 +215,7 @@ class Trained(NamedTuple):
     """The model's parts before they go into a file, and the temperature of its scores."""
 
     topics: list[str]
-    words: list[str]
+    words: list[bytes]
     parts: dict[str, Part]
     biases: dict[str, Array]
     temperature: float
@@ -244,4 +254,62 @@ def train(data: Data, steps: dict[str, int] = STEPS) -> Trained:
     logits = sum(biases.values(), np.zeros(len(topics))) + sum(
         Design(found, View(part.weights)).times(part.table) for part in parts.values()
     )
-    return Trained(topics, data.words, parts, biases, calibrate(logits[found.telling], answers[found.telling]))
+    return Trained(topics, list(vocabulary), parts, biases, calibrate(logits[found.telling], answers[found.telling]))
+
+
+def headlines_of(data: Data, part: int) -> list[Labelled]:
+    """The headlines of a part whose category stands for one topic, as articles."""
+    return [_article(one.text, "", one.topic) for one in data.headlines if one.topic and part_of(one.text) == part]
+
+
+def newswire(path: Path) -> list[Labelled]:
+    """Reuters' articles of 1987 that have codes, all of which are economic."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = map(json.loads, lines)
+        return [_article(row["title"], row["text"], "economy") for row in rows if row["topics"]]
+
+
+def _article(title: str, body: str, topic: str) -> Labelled:
+    return Labelled(Article(title=title, body=body, language="en", outcome="unique"), topic, topic)
+
+
+def _compared(trained: Trained, data: Data, folder: Path) -> Iterator[str]:
+    """The model and its halves, each alone, on headlines of the test part and on newswire."""
+    test, wire = headlines_of(data, TEST), newswire(folder / "reuters21578.jsonl.gz")
+    often = Counter(one.topic for one in test).most_common(1)[0]
+    yield f"{'':24} {'macro-F1':>9} {'right':>9}   {'economy of newswire':>20}"
+    share = often[1] / len(test)
+    f1 = 2 * share / (1 + share) / len({one.topic for one in test})
+    yield f"{f'always {often[0]}':24} {f1:>9.3f} {share:>9.3f}   {float(often[0] == 'economy'):>20.3f}"
+    for name, parts in {"word vectors alone": ["vectors"], "words alone": ["words"], "the model": []}.items():
+        model = TopicModel.of(trained.file(*parts))
+        filed = Filing(IPTC, TextModel(model.name, model.classify), 0.0, ())
+        on_test, on_wire = evaluate_topics(test, filed), evaluate_topics(wire, filed)
+        right, recall = on_test.right / len(test), on_wire.right / len(wire)
+        yield f"{name:24} {macro_f1(on_test.topics):>9.3f} {right:>9.3f}   {recall:>20.3f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    data = read_data(arguments.data)
+    trained = train(data)
+    file = trained.file()
+    if arguments.output:
+        arguments.output.write_bytes(file)
+    model = TopicModel.of(file)
+    filed = Filing(IPTC, TextModel(model.name, model.classify), THRESHOLD, LANGUAGES)
+    print(f"{len(file):,} bytes, temperature {trained.temperature}, sha256 {hashlib.sha256(file).hexdigest()}")
+    print("\nAll texts are told here, however low the score:\n")
+    print("\n".join(_compared(trained, data, arguments.data)))
+    print("\nThe test part, as the line files it:\n")
+    print("\n".join(evaluation_text(evaluate_topics(headlines_of(data, TEST), filed))))
+    if not arguments.output and file != DEFAULT.read_bytes():
+        sys.exit("The bytes are not those of the model that ships.")
+    print("\nThe bytes are those of the model that ships." if file == DEFAULT.read_bytes() else "\nA new model.")
+
+
+if __name__ == "__main__":
+    main()

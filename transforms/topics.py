@@ -61,16 +61,16 @@ class Filing(NamedTuple):
 
 @cache
 def filing(
-    path: str = "", model: str = "", threshold: float = THRESHOLD, languages: tuple[str, ...] = LANGUAGES
+    path: str = IPTC, model: str = "", threshold: float = THRESHOLD, languages: tuple[str, ...] = LANGUAGES
 ) -> Filing:
     """How to file by a taxonomy (IPTC's by default) and a model: a file, or `module:function`; the default for IPTC's.
 
     Raises UsageError or WorldError, which name the cure, if they cannot be loaded or do not fit each other.
     """
-    topics = taxonomy(path or IPTC)
-    if path and not model:
+    topics = taxonomy(path)
+    if path != IPTC and not model:
         raise UsageError(f"topics.taxonomy is {path}: give topics.model too; `newsbeam topics train` makes one.")
-    return Filing(path or IPTC, _text_model(model, topics), threshold, languages)
+    return Filing(path, _text_model(model, topics), threshold, languages)
 
 
 def _text_model(model: str, topics: Taxonomy) -> TextModel:
