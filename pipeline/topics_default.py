@@ -43,7 +43,6 @@ from transforms.topic_training import (
     COARSE,
     Design,
     Learned,
-    Part,
     View,
     calibrate,
     class_shares,
@@ -212,20 +211,21 @@ def _unit(columns: Array) -> Array:
 
 
 class Trained(NamedTuple):
-    """The model's parts before they go into a file, and the temperature of its scores."""
+    """What was learned, before it goes into a file, and the temperature of its scores."""
 
     topics: list[str]
     words: list[bytes]
-    parts: dict[str, Part]
-    biases: dict[str, Array]
+    weights: Array
+    halves: dict[str, Learned]
     temperature: float
 
     def file(self, *names: str) -> bytes:
-        """A model of the parts that are named, by default of all."""
-        names = names or tuple(self.parts)
-        bias = sum((self.biases[name] for name in names), np.zeros(len(self.topics)))
-        parts = [self.parts[name] for name in names]
-        return model_file(NAME, taxonomy().name, self.topics, self.words, parts, bias, self.temperature)
+        """The model as the bytes of its file; of the halves that are named, by default of both."""
+        halves = [self.halves[name] for name in names or self.halves]
+        table = np.add.reduce([half.table for half in halves])
+        learned = Learned(table, np.add.reduce([half.bias for half in halves]))
+        name = taxonomy().name
+        return model_file(NAME, name, self.topics, self.words, self.weights, learned, self.temperature)
 
 
 def train(data: Data, steps: dict[str, int] = STEPS) -> Trained:
@@ -233,28 +233,22 @@ def train(data: Data, steps: dict[str, int] = STEPS) -> Trained:
     topics = list(taxonomy().topics)
     vocabulary = {word.encode(): number for number, word in enumerate(data.words, 1)}
     taught = lessons(data, topics, vocabulary)
-    stop = np.array([True, *(word in _STOP_WORDS.split() for word in data.words)])
+    stop_words = frozenset(_STOP_WORDS.split())
+    stop = np.array([True, *(word in stop_words for word in data.words)])
     vectors = grid(np.concatenate([np.zeros_like(data.vectors[:1]), data.vectors]), COARSE)
-    often = np.concatenate([[0], data.counts / data.counts.sum()])
-    seen = View(np.where(stop, 0, 1e-3 / (1e-3 + often)), vectors)
-    alone = View(np.where(stop, 0, idf(taught.found, len(stop))))
-    design = Design(taught.found, seen)
+    weights = np.where(stop, 0, idf(taught.found, len(stop)))
+    design = Design(taught.found, View(weights, vectors))
     by_vector, targets = learn_partial(design, taught, PENALTIES["vectors"], steps["vectors"])
     near = CENTROID_WEIGHT * likeness(design, vectors, taught, data)
     shares = class_shares(targets, taught.weights)
-    by_word = fit(Design(taught.found, alone), targets, shares, PENALTIES["words"], steps["words"])
-    parts = {
-        "vectors": Part(seen.weights, by_vector.table + near),
-        "words": Part(alone.weights, by_word.table),
-    }
-    biases = {"vectors": by_vector.bias, "words": by_word.bias}
+    by_word = fit(Design(taught.found, View(weights)), targets, shares, PENALTIES["words"], steps["words"])
+    halves = {"vectors": Learned(by_vector.table + near, by_vector.bias), "words": by_word}
     tuning = [one for one in data.headlines if one.topic and part_of(one.text) == TUNING]
     answers = np.array([topics.index(str(one.topic)) for one in tuning])
     found = bags([one.text for one in tuning], vocabulary)
-    logits = sum(biases.values(), np.zeros(len(topics))) + sum(
-        Design(found, View(part.weights)).times(part.table) for part in parts.values()
-    )
-    return Trained(topics, list(vocabulary), parts, biases, calibrate(logits[found.telling], answers[found.telling]))
+    tuned = Design(found, View(weights))
+    logits = sum((tuned.times(half.table) + half.bias for half in halves.values()), np.zeros(len(topics)))
+    return Trained(topics, list(vocabulary), weights, halves, calibrate(logits[found.telling], answers[found.telling]))
 
 
 def headlines_of(data: Data, part: int) -> list[Labelled]:

@@ -1,6 +1,6 @@
 """`topics train`: a model of the user's own topics, from labelled articles, and from examples and keywords.
 
-Each word is seen in two ways (see `topic_training.py`): alone, and by the 34 numbers that the model that ships has for
+Each word is seen in two ways (see `topic_training.py`): alone, and by the 17 numbers that the model that ships has for
 it, which says something of words that the user's articles lack. Both have the same weights, so they add up to one
 table. What the second view gains: `python -m tests.bench_topics` shows it.
 """
@@ -18,7 +18,7 @@ from pipeline.labelled import Labelled
 from schemas.errors import UsageError
 from transforms.taxonomy import Taxonomy
 from transforms.topic_model import DEFAULT, MOST_CHARACTERS, Array, TopicModel, bags, load_model, words
-from transforms.topic_training import COARSE, Design, Part, View, calibrate, class_shares, fit, grid, idf, model_file
+from transforms.topic_training import COARSE, Design, Learned, View, calibrate, class_shares, fit, grid, idf, model_file
 from transforms.topics import Filing, TextModel
 
 PARTS = 10
@@ -30,6 +30,8 @@ OWN_WEIGHT = 3
 """Articles that an example, or a topic's keywords, count for."""
 PENALTIES = {"vectors": 1e-4, "words": 1e-5}
 STEPS = 100
+SECOND_VIEW = (1.0, 0.5, 0.0)
+"""How much the second view may count; the first where there is too little to tune on."""
 
 
 class Lesson(NamedTuple):
@@ -98,9 +100,12 @@ def written(topics: Taxonomy) -> list[Lesson]:
 
 
 def learn(
-    taught: Sequence[Lesson], tuning: Sequence[Lesson], topics: Taxonomy, name: str, with_vectors: bool = True
+    taught: Sequence[Lesson], tuning: Sequence[Lesson], topics: Taxonomy, name: str, vectors: bool = True
 ) -> bytes:
-    """The model as the bytes of its file. Its scores are calibrated if there is enough to tune them on."""
+    """The model as the bytes of its file.
+
+    If there is enough to tune on, that decides how much the second view counts, and calibrates the scores.
+    """
     slugs = list(topics.topics)
     vocabulary = _vocabulary(taught)
     numbers = {word: number for number, word in enumerate(vocabulary, 1)}
@@ -108,19 +113,26 @@ def learn(
     targets = np.array([[lesson.topic == slug for slug in slugs] for lesson in taught], np.float64)
     shares = class_shares(targets, np.array([lesson.weight for lesson in taught]))
     weights = idf(found, len(numbers) + 1)
-    by_word = fit(Design(found, View(weights)), targets, shares, PENALTIES["words"], STEPS)
-    table, bias = by_word.table, by_word.bias
-    if with_vectors:
+    views = [fit(Design(found, View(weights)), targets, shares, PENALTIES["words"], STEPS)]
+    if vectors:
         design = Design(found, View(weights, shipped_vectors(vocabulary)))
-        by_vector = fit(design, targets, shares, PENALTIES["vectors"], STEPS)
-        table, bias = table + by_vector.table, bias + by_vector.bias
-    temperature = 1.0
+        views.append(fit(design, targets, shares, PENALTIES["vectors"], STEPS))
+    choices = [_sum(views, share) for share in SECOND_VIEW] if vectors else views
+    learned, temperature = choices[0], 1.0
     if len(tuning) >= FEWEST_TUNING:
         tuned = bags([lesson.text for lesson in tuning], numbers)
         answers = np.array([slugs.index(lesson.topic) for lesson in tuning])
-        logits = Design(tuned, View(weights)).times(table) + bias
-        temperature = calibrate(logits[tuned.telling], answers[tuned.telling])
-    return model_file(name, topics.name, slugs, vocabulary, [Part(weights, table)], bias, temperature)
+        logits = [Design(tuned, View(weights)).times(choice.table) + choice.bias for choice in choices]
+        right = [int((some.argmax(axis=1) == answers).sum()) for some in logits]
+        best = right.index(max(right))
+        learned = choices[best]
+        temperature = calibrate(logits[best][tuned.telling], answers[tuned.telling])
+    return model_file(name, topics.name, slugs, vocabulary, weights, learned, temperature)
+
+
+def _sum(views: Sequence[Learned], share: float) -> Learned:
+    first, second = views
+    return Learned(first.table + share * second.table, first.bias + share * second.bias)
 
 
 def _vocabulary(taught: Sequence[Lesson]) -> list[bytes]:
@@ -133,9 +145,7 @@ def _vocabulary(taught: Sequence[Lesson]) -> list[bytes]:
 
 
 def shipped_vectors(vocabulary: Sequence[bytes]) -> Array:
-    """A vector of length one at most for each word, row 0 for the unknown: its rows in the model that ships."""
+    """A vector for each word, of length one or zero: its row in the model that ships; row 0 for the unknown word."""
     model = load_model(str(DEFAULT))
-    many = len(model.topics)
-    rows = model.table[[0, *(model.vocabulary.get(word, 0) for word in vocabulary)], : 2 * many].astype(np.float64)
-    halves = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(1e-9) for half in np.split(rows, 2, axis=1)]
-    return grid(np.concatenate(halves, axis=1) / 2**0.5, COARSE)
+    rows = model.table[[0, *(model.vocabulary.get(word, 0) for word in vocabulary)], :-1].astype(np.float64)
+    return grid(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9), COARSE)

@@ -76,7 +76,7 @@ def own_topics() -> None:
         rows = [Lesson(row["headline"], f"c{row['category']}") for row in map(json.loads, lines)]
     random.Random(1).shuffle(rows)
     unseen = [row for row in rows if part_of(row.text) >= TUNING]
-    test = unseen[:3_000]
+    test, tuning = unseen[:3_000], unseen[3_000:]
     taught = [row for row in rows if part_of(row.text) < TUNING]
     slugs = sorted({row.topic for row in rows})
     taxonomy = Taxonomy("categories", {slug: Topic() for slug in slugs}, {})
@@ -85,7 +85,7 @@ def own_topics() -> None:
     for size in SIZES:
         found = []
         for with_vectors in (False, True):
-            model = TopicModel.of(learn(taught[:size], [], taxonomy, "own", with_vectors))
+            model = TopicModel.of(learn(taught[:size], tuning[: size // 8], taxonomy, "own", with_vectors))
             told = [max(row, key=row.__getitem__, default=None) for row in model.classify([one.text for one in test])]
             found.append(macro_f1(measures(zip((one.topic for one in test), told, strict=True))))
         print(f"{size:>9,} {found[0]:>12.3f} {found[1]:>26.3f}")

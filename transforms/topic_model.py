@@ -1,12 +1,11 @@
 """The text model: from texts to the scores of topics, by looking words up in tables.
 
-A text is a bag of known words. Each view of it has a weight for every word and a table of word by topic; a topic's
-score is the softmax of
+A text is a bag of known words. Each has a weight and a number for every topic; a topic's score is the softmax of
 
-    sum over views of  sum (1 + ln n) T[word, topic] / sqrt(sum ((1 + ln n) weight[word])^2)  +  bias
+    sum (1 + ln n) T[word, topic] / sqrt(sum ((1 + ln n) weight[word])^2)  +  bias
 
-where n is how often the word stands in the text. Any linear classifier of normalised bags of words, and of weighted
-means of word vectors, collapses into that; so classifying costs a look-up and a sum. See `topic_training.py`.
+where n is how often the word stands in the text. Any linear classifier of normalised bags of words collapses into
+that, and of weighted means of word vectors too; so classifying costs a look-up and a sum. See `topic_training.py`.
 """
 
 import re
@@ -75,7 +74,7 @@ def bags(texts: Sequence[str], vocabulary: dict[bytes, int]) -> Bags:
     known = np.fromiter(map(vocabulary.get, chain.from_iterable(found), repeat(0)), np.int64, lengths.sum())
     keys = np.concatenate([numbers, np.repeat(numbers, lengths)]) * size
     keys[len(texts) :] += known
-    keys.sort()
+    keys = np.sort(keys.astype(np.int32) if len(texts) * size < 2**31 else keys)
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     counts = np.diff(first, append=len(keys))
     keys = keys[first]
@@ -94,7 +93,7 @@ class TopicModel(NamedTuple):
     topics: tuple[str, ...]
     vocabulary: dict[bytes, int]
     table: Array
-    """Word by (the topics of each view, then each view's weight squared); row 0, the unknown word's, is zeros."""
+    """Word by topic, and last the square of the word's weight; row 0, the unknown word's, is zeros."""
     bias: Array
     temperature: float
 
@@ -115,9 +114,9 @@ class TopicModel(NamedTuple):
         with np.load(BytesIO(data), allow_pickle=False) as file:
             parts = {name: file[name] for name in file.files}
         names = parts["words"].tobytes().split(b"\n")
-        views = parts["tables"].astype(np.float32) * parts["scales"].astype(np.float32)[:, :, None]
+        table = parts["table"].astype(np.float32) * parts["scales"].astype(np.float32)[:, None]
         squares = parts["weights"].astype(np.float32) ** 2
-        table = np.concatenate([*views, squares.T], axis=1)
+        table = np.column_stack([table, squares])
         return cls(
             f"{parts['name'].tobytes().decode()} {xxhash.xxh3_64_hexdigest(data)[:8]}",
             parts["taxonomy"].tobytes().decode(),
@@ -131,13 +130,14 @@ class TopicModel(NamedTuple):
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Of each text the best topics with their scores; none if too few of its words are known."""
         found = bags(texts, self.vocabulary)
-        scores = self.scores(found)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :BEST]
-        values = np.take_along_axis(scores, best, axis=1).tolist()
-        return [
-            dict(zip([self.topics[topic] for topic in topics], row, strict=True)) if telling else {}
-            for topics, row, telling in zip(best.tolist(), values, found.telling.tolist(), strict=True)
-        ]
+        scores, rows = self.scores(found), np.arange(len(texts))
+        best: list[dict[str, float]] = [{} for _ in texts]
+        for _ in range(min(BEST, len(self.topics))):
+            topics = scores.argmax(axis=1)
+            for told, topic, score in zip(best, topics.tolist(), scores[rows, topics].tolist(), strict=True):
+                told[self.topics[topic]] = score
+            scores[rows, topics] = -1
+        return [told if telling else {} for told, telling in zip(best, found.telling.tolist(), strict=True)]
 
     def scores(self, found: Bags) -> Array:
         """Text by topic; each row adds up to 1."""
@@ -148,15 +148,11 @@ class TopicModel(NamedTuple):
 
     def logits(self, found: Bags) -> Array:
         """The scores before temperature and softmax."""
-        many = len(self.topics)
         rows = self.table[found.words]
-        wide = rows.shape[1] // (many + 1) * many
-        rows[:, :wide] *= found.logs[:, None]
-        rows[:, wide:] *= (found.logs**2)[:, None]
+        rows *= found.logs[:, None]
+        rows[:, -1] *= found.logs
         sums = np.add.reduceat(rows, found.starts, axis=0)
-        norms = np.sqrt(sums[:, wide:]).clip(1e-6)
-        views = sums[:, :wide].reshape(len(sums), -1, many) / norms[:, :, None]
-        logits: Array = views.sum(axis=1) + self.bias
+        logits: Array = sums[:, :-1] / np.sqrt(sums[:, -1:]).clip(1e-6) + self.bias
         return logits
 
 

@@ -143,47 +143,36 @@ def calibrate(logits: Array, answers: Array) -> float:
     return min((step / 20 for step in range(4, 80)), key=lambda step: (error(step), step))
 
 
-class Part(NamedTuple):
-    """One view as it goes into a model: the weight of each word, and its table of word by topic."""
-
-    weights: Array
-    table: Array
-
-
 def model_file(
     name: str,
     taxonomy: str,
     topics: Sequence[str],
     vocabulary: Sequence[bytes],
-    parts: Sequence[Part],
-    bias: Array,
+    weights: Array,
+    learned: Learned,
     temperature: float,
 ) -> bytes:
-    """A model as the bytes of its file: whole numbers of a byte with a scale for each word and view, not compressed.
+    """A model as the bytes of its file: whole numbers of a byte with a scale for each word, not compressed.
 
-    Row 0 of the parts, the unknown word's, is left out.
+    `weights` and the table have a row 0, the unknown word's, which is left out.
     """
-    tables = [part.table[1:] * part.weights[1:, None] for part in parts]
-    scales = [(np.abs(table).max(axis=1) / 127).clip(2.0**-14).astype(np.float16) for table in tables]
-    whole = [
-        np.round(table / scale.astype(np.float64)[:, None]).clip(-127, 127).astype(np.int8)
-        for table, scale in zip(tables, scales, strict=True)
-    ]
+    table = learned.table[1:] * weights[1:, None]
+    scales = (np.abs(table).max(axis=1) / 127).clip(2.0**-14).astype(np.float16)
     file = io.BytesIO()
     np.savez(
         file,
-        name=_bytes(name),
-        taxonomy=_bytes(taxonomy),
-        topics=_bytes("\n".join(topics)),
-        words=np.frombuffer(b"\n".join(vocabulary), np.uint8),
-        tables=np.stack(whole),
-        scales=np.stack(scales),
-        weights=np.stack([part.weights[1:] for part in parts]).astype(np.float16),
-        bias=grid(bias, 10).astype(np.float32),
+        name=_bytes(name.encode()),
+        taxonomy=_bytes(taxonomy.encode()),
+        topics=_bytes("\n".join(topics).encode()),
+        words=_bytes(b"\n".join(vocabulary)),
+        table=np.round(table / scales.astype(np.float64)[:, None]).clip(-127, 127).astype(np.int8),
+        scales=scales,
+        weights=weights[1:].astype(np.float16),
+        bias=grid(learned.bias, 10).astype(np.float32),
         temperature=np.float32(temperature),
     )
     return file.getvalue()
 
 
-def _bytes(text: str) -> Array:
-    return np.frombuffer(text.encode(), np.uint8)
+def _bytes(data: bytes) -> Array:
+    return np.frombuffer(data, np.uint8)
