@@ -54,6 +54,7 @@ class Dates(_Section):
             raise ValueError("the pattern needs %Y (or %y), %m and %d, each once, and no other %")
         return value
 
+
 class Topics(_Section):
     taxonomy: str = Field("", description="A YAML file with topics of your own, relative to `root`; IPTC's 17 else.")
     model: str = Field(

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.cutting import cuttings
 from pipeline.ledger import Span
-from pipeline.plan import cuttings
 from schemas.errors import UsageError
 from schemas.records import Article
 from transforms.article import read_piece
@@ -37,8 +38,8 @@ def read_labelled(path: str, columns: Mapping[str, str], topics: str, now: datet
     mapping = {**columns, "section": LABEL}
     try:
         size = Path(path).stat().st_size
-        with open(path, "rb") as file, open(path, "rb") as bytes_of:
-            for piece, unpacked in cuttings(path, Info(path, size, "1"), file, Span(0, 0, 0, 0, False)):
+        with open(path, "rb") as file, open(path, "rb") as bytes_of, TemporaryDirectory() as scratch:
+            for piece, unpacked in cuttings(path, Info(path, size, "1"), file, Span(0, 0, 0, 0, False), scratch):
                 bytes_of.seek(piece.at)
                 data = bytes_of.read(piece.length) if unpacked is None else unpacked
                 format = format_named(piece.format) if piece.format else None

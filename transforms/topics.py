@@ -114,11 +114,6 @@ def find_topics(articles: Sequence[Article], filed: Filing) -> list[Article]:
     return result
 
 
-def find_topic(article: Article, filed: Filing) -> Article:
-    """One unique article with its topic, as `find_topics`."""
-    return find_topics([article], filed)[0]
-
-
 def _named(article: Article, filed: Filing) -> Article:
     """The article with the topic that its publisher names; without one it is unclassified."""
     plain = replace(article, taxonomy=filed.taxonomy.name, **_NOTHING)
