@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from pipeline.checks import BROKEN, RESTORE_LOG, Finding, Log, Logged, unequal, unreadable
+from pipeline.checks import BROKEN, RESTORE_LOG, Finding, Log, Logged, runs_of, unequal, unreadable
 from pipeline.ledger import Span, ledger_key, span_of
 from pipeline.log import LOG, SNAPSHOTS, Manifest, entry_name, snapshot_name
 from pipeline.sorted_files import key_pair
@@ -149,6 +149,22 @@ def _restore_entry(log: Log, batch: Logged) -> str:
     folded = batch.number <= log.manifest.number
     name = snapshot_name(log.manifest.number, "log") if folded else entry_name(batch.number)
     return f"Restore {name} from a backup."
+
+
+def check_taxonomies(log: Log) -> Iterator[Finding]:
+    """All topics are of one taxonomy: a folder `topic=…` would else mean two things."""
+    batches: dict[str, list[int]] = defaultdict(list)
+    topics: dict[str, set[str]] = defaultdict(set)
+    for batch in log.batches:
+        batches[batch.run.taxonomy].append(batch.number)
+        topics[batch.run.taxonomy].update(batch.topics)
+    if len(batches) > 1:
+        parts = [
+            f"{visible(name)} in batches {runs_of(numbers)} (topics {', '.join(map(visible, sorted(topics[name])))})"
+            for name, numbers in batches.items()
+        ]
+        cure = "Read the inputs anew into a new folder, or tell the rows apart by the column `taxonomy`."
+        yield Finding(f"Topics of {len(batches)} taxonomies are mixed: {'; '.join(parts)}.", cure)
 
 
 def check_ledger(store: Store, log: Log) -> Iterator[Finding]:

@@ -114,10 +114,10 @@ def _check_articles(
     check_nulls(rows, "articles")
     named.expect(rows)
     columns = ["article_id", "identity", "content_hash", "title", "body", "published_at", "word_count"]
-    columns += ["topic_code", "topic_source", "revises", "batch"]
+    columns += ["taxonomy", "topic_source", "revises", "batch"]
     bad_names = _bad_names(rows)
     for number, row in enumerate(rows.select(columns).to_pylist()):
-        for mistake in (*common_mistakes(row, file, batch), *_article_mistakes(row, file)):
+        for mistake in (*common_mistakes(row, file, batch), *_article_mistakes(row, file, batch)):
             tally.add(file.path, mistake, row["article_id"])
         if number in bad_names:
             tally.add(file.path, "a name's text is not what stands at its place", row["article_id"])
@@ -143,10 +143,11 @@ def _day(moment: datetime | None, now: datetime) -> str:
     return str((moment or now).date())
 
 
-def _article_mistakes(row: Row, file: LoggedFile) -> Iterator[str]:
-    is_classified = row["topic_code"] is not None and row["topic_source"] is not None
-    if is_classified == (file.folder.rpartition("topic=")[2] == "unclassified"):
-        yield "topic_code does not fit the folder's topic"
+def _article_mistakes(row: Row, file: LoggedFile, batch: Logged) -> Iterator[str]:
+    if row["taxonomy"] != batch.run.taxonomy:
+        yield "taxonomy is not that of the batch"
+    if (row["topic_source"] is None) != (file.folder.rpartition("topic=")[2] == "unclassified"):
+        yield "topic_source does not fit the folder's topic"
     if not 0 <= row["word_count"] <= len(row["body"]) or bool(row["word_count"]) != bool(row["body"].strip()):
         yield "word_count cannot be right"
     if row["revises"] is not None and not ID.fullmatch(row["revises"]):

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.taxonomy import IPTC
+from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -53,6 +55,21 @@ class Dates(_Section):
         return value
 
 
+class Topics(_Section):
+    taxonomy: str = Field("", description="A YAML file with topics of your own, relative to `root`; IPTC's 17 else.")
+    model: str = Field(
+        "",
+        description="What tells topics from texts: a file made by `newsbeam topics train`, relative to `root`, or a "
+        "function as module:function; the model that ships else.",
+    )
+    threshold: float = Field(
+        THRESHOLD, ge=0, le=1, description="An article stays unclassified if its best score is below."
+    )
+    languages: tuple[str, ...] = Field(
+        LANGUAGES, description="The languages that the model reads; [] for all. Others go by the publisher's section."
+    )
+
+
 class Config(_Section):
     """What a run does."""
 
@@ -70,6 +87,7 @@ class Config(_Section):
     )
     names: Names = Names()
     dates: Dates = Dates()
+    topics: Topics = Topics()
     batch: Batch = Batch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
@@ -102,9 +120,22 @@ class Config(_Section):
             raise ValueError(f"only DirectRunner can be used so far, not {value}")
         return value
 
+    def filing(self) -> Filing:
+        """How articles are filed under topics. Raises UsageError or WorldError if that cannot be loaded."""
+        return filing(self.taxonomy_path(), self.model_path(), self.topics.threshold, self.topics.languages)
+
+    def taxonomy_path(self) -> str:
+        """The whole path of the topics' file."""
+        return str(_below(self.root, self.topics.taxonomy)) if self.topics.taxonomy else IPTC
+
+    def model_path(self) -> str:
+        """The whole path of the topics' model, or its function as it is; empty for the one that ships."""
+        model = self.topics.model
+        return model if not model or is_function(model) else str(_below(self.root, model))
+
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates"})
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "topics"})
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 
@@ -215,7 +246,8 @@ def _explained(error: ValidationError, path: str | None, text: str) -> Iterator[
         where = f"{path}, line {line}: " if path and line else ""
         key = ".".join(place)
         if mistake["type"] == "extra_forbidden":
-            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()] + ["names", "batch"]
+            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()]
+            siblings += [name.partition(".")[0] for name in keys() if "." in name]
             yield f"{where}there is no key {key!r}{_nearest(place[-1], siblings)}."
         else:
             yield f"{where}{key}: {mistake['msg'].removeprefix('Value error, ')}."

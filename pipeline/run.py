@@ -19,7 +19,7 @@ from pipeline.log import STAGING, Entry, History, Manifest, read_history
 from pipeline.plan import Planner
 from pipeline.staging import new_token
 from pipeline.steps import Batch, Steps
-from pipeline.warehouse import check_usable, exists, open_warehouse
+from pipeline.warehouse import check_taxonomy, check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, store_at
 
@@ -81,6 +81,7 @@ class Session:
 
     def _new_planner(self) -> Planner:
         history = self._warehouse.refresh()
+        check_taxonomy(self._warehouse.store, history, self.config.filing().taxonomy.name)
         ledger = Ledger(self._warehouse.store, history, self._inputs)
         return Planner(store_at(self.config.root), self._inputs, ledger)
 
@@ -135,6 +136,7 @@ def run(
     check_options(options)
     started = time.monotonic()
     inputs = new_inputs(config)
+    config.filing()  # what cannot be loaded is said before anything is made
     store = store_at(config.output)
     check_usable(store)
     with stopping(), held(store), ExitStack() as stack:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,7 +12,8 @@ from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
 from pipeline.ledger import ledger_table
 from pipeline.log import INDEX, LOG, SNAPSHOTS, Entry, History, Manifest, index_name, snapshot_name
-from pipeline.sorted_files import merged
+from pipeline.sorted_files import lookup, merged
+from schemas.tables import Run
 from transforms.files import Store
 
 FOLD_AFTER = 64
@@ -60,6 +62,17 @@ def _log_table(history: History) -> pa.Table:
     texts = [msgspec.json.encode(entry).decode() for entry in entries]
     numbers = [entry.number for entry in entries]
     return pa.Table.from_arrays([numbers, [0] * len(numbers), texts], schema=LOG_SCHEMA)
+
+
+def last_run(store: Store, history: History) -> Run | None:
+    """What the last batch says of itself, also if a snapshot has taken it in; None in an empty warehouse."""
+    if history.tail:
+        return history.tail[-1].run
+    if not history.manifest.number:
+        return None
+    number = history.manifest.number
+    rows = lookup(store, snapshot_name(number, "log"), np.array([number], np.uint64))
+    return next(msgspec.json.decode(text, type=Entry).run for table in rows for text in table["entry"].to_pylist())
 
 
 def remove_folded(store: Store, manifest: Manifest) -> None:

@@ -87,7 +87,11 @@ class Steps:
 
     def find_topics(self, chunk: Chunk) -> Chunk:
         """The unique articles with their topics."""
-        return _timed("topics", chunk, lambda: replace(chunk, articles=[_with_topic(one) for one in chunk.articles]))
+
+        def filed() -> Chunk:
+            return replace(chunk, articles=topics.find_topics(chunk.articles, self.config.filing()))
+
+        return _timed("topics", chunk, filed)
 
     def write(self, chunks: Iterable[Chunk]) -> Iterator[Entry]:
         """The whole batch staged, and the log entry that would commit it."""
@@ -137,7 +141,7 @@ class Steps:
             inputs=len({piece.input for chunk in chunks for piece in chunk.pieces}),
             versions=versions(),
             models=sorted({f"{one.language}: {one.entity_model}" for one in articles if one.entity_model}),
-            taxonomy=topics.TAXONOMY,
+            taxonomy=self.config.filing().taxonomy.name,
             config_hash=self.config.hash(),
         )
 
@@ -153,16 +157,6 @@ class Steps:
             files=files,
             index_rows=index_rows,
         )
-
-
-def _with_topic(article: Article) -> Article:
-    """A unique article with its topic; if that fails it stays as it is, and says so."""
-    if article.outcome != "unique":
-        return article
-    try:
-        return topics.find_topic(article)
-    except Exception as error:
-        return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {error}"])
 
 
 def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:

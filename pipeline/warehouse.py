@@ -10,7 +10,7 @@ import re
 
 from pipeline import delta
 from pipeline.log import STAGING, Entry, History, append, index_name, read_history
-from pipeline.snapshots import fold, fold_due, remove_folded
+from pipeline.snapshots import fold, fold_due, last_run, remove_folded
 from pipeline.staging import is_garbage, staged_index
 from schemas.errors import UsageError, WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Table
@@ -92,6 +92,16 @@ def check_format(store: Store) -> None:
     if version != FORMAT_VERSION:
         raise WorldError(
             f"{store.root} has format {version}; this newsbeam reads format {FORMAT_VERSION}: use the matching version."
+        )
+
+
+def check_taxonomy(store: Store, history: History, taxonomy: str) -> None:
+    """Raises UsageError if the warehouse's topics are of another taxonomy: a folder would then mean two things."""
+    last = last_run(store, history)
+    if last and last.taxonomy != taxonomy:
+        raise UsageError(
+            f"{store.root} holds topics of {last.taxonomy!r}, and the configuration says {taxonomy!r}: "
+            "name a new folder for them (--output NEW), or the `topics.taxonomy` of before."
         )
 
 

@@ -29,7 +29,7 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
 class Score(Struct, frozen=True, gc=False, array_like=True):
     """A topic and how sure it is."""
 
-    topic: Annotated[str, "slug of a top-level IPTC Media Topic"]
+    topic: Annotated[str, "slug of a topic of the taxonomy"]
     score: Annotated[float, "0 to 1"]
 
 
@@ -84,10 +84,16 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     word_count: Annotated[int, "words in the body"] = 0
     content_hash: Annotated[str, "hash of the normalised words of title and body (xxh3-128, versioned)"] = ""
     revises: Annotated[str | None, "article_id of the version before, of the same identity"] = None
-    topic_code: Annotated[str | None, "IPTC code of the topic"] = None
-    topic_source: Annotated[str | None, "what told the topic: section, category or url; null if unclassified"] = None
-    topic_score: Annotated[float | None, "how sure the topic is, 0 to 1; 1 where the publisher says so"] = None
-    topics: Annotated[list[Score], "the best topics with their scores"] = []
+    taxonomy: Annotated[str, "the set of topics that the topic is one of, with a hash of their slugs"] = ""
+    topic_code: Annotated[str | None, "IPTC code of the topic; null if unclassified or not IPTC's"] = None
+    topic_source: Annotated[str | None, "what told the topic: section, category, url or text; null if unclassified"] = (
+        None
+    )
+    topic_score: Annotated[
+        float | None, "how sure the topic is, 0 to 1: of articles scored .8 about .8 are right; 1 by the publisher"
+    ] = None
+    topic_model: Annotated[str | None, "name and version of the text model that told the topic; null otherwise"] = None
+    topics: Annotated[list[Score], "the three best topics with their scores; also those of an unclassified text"] = []
     entities: Annotated[list[Entity], "every mention of a name, in order of appearance"] = []
     countries: Annotated[list[str], "ISO 3166 codes of the countries that the story is about"] = []
     entity_model: Annotated[str | None, "name and version of the model that found the names; null if none did"] = None

@@ -137,7 +137,7 @@ PARTITIONS = {
     "date": Column(
         "date", pa.date32(), "publication day, UTC; the day of the run without one, and in dead_letters and runs"
     ),
-    "topic": Column("topic", pa.string(), "slug of the top-level IPTC Media Topic, or unclassified"),
+    "topic": Column("topic", pa.string(), "slug of the topic, or unclassified"),
 }
 _BATCH = pick(Run, "batch")
 _FROM = pick(Article, "input", "read_at")

@@ -158,7 +158,7 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         values(ARTICLE, batch=2),
         ["batch is not that of the file", "does not have the names", "The index does not say"],
     ),
-    "no topic": (values(ARTICLE, topic_code=None), ["topic_code does not fit"]),
+    "no topic": (values(ARTICLE, topic_source=None), ["topic_source does not fit"]),
     "no words": (values(ARTICLE, word_count=0), ["word_count cannot be right"]),
     "too many words": (values(ARTICLE, word_count=9_999), ["word_count cannot be right"]),
     "a name elsewhere": (entities(text="Bda"), ["a name's text is not what stands at its place"]),

@@ -29,6 +29,7 @@ CODES = {"politics": "medtop:11000000", "sport": "medtop:15000000", "2024": "med
 """Topics of the samples; one looks like a number."""
 NAMES = {"Ada Verrin": "PERSON", "Northern Water Board": "ORG", "Oslo": "GPE", "Élan": "ORG"}
 """What the samples' names are found by."""
+TAXONOMY = "by hand 1"
 PAGE = "https://daily.example/politics/dam-report-1"
 
 
@@ -81,6 +82,7 @@ def enriched(article: Article) -> Article:
         article,
         entities=[*_mentions("title", article.title), *_mentions("body", article.body)],
         entity_model="none_by_hand 1",
+        taxonomy=TAXONOMY,
         topic_code=code,
         topic_source="section" if code else None,
         topic_score=1.0 if code else None,
@@ -147,7 +149,7 @@ def _run(articles: Sequence[Article], number: int, now: datetime) -> Run:
         inputs=1,
         versions=["newsbeam 0", "identity 1"],
         models=["en: none_by_hand 1"],
-        taxonomy="by hand 1",
+        taxonomy=TAXONOMY,
         config_hash="0" * 16,
     )
 

@@ -1,8 +1,33 @@
 """`newsbeam evaluate`: how good copies, names and topics are on somebody's own labelled data."""
 
+from datetime import UTC, datetime
+
 import click
+
+from pipeline.commands.shared import config_and, configured, load, print_json
 
 
 @click.group()
 def evaluate() -> None:
     """Measure copies, names or topics on a labelled file of your own."""
+
+
+@evaluate.command(name="topics")
+@configured
+@click.argument("file", required=False)
+def evaluate_topics_command(
+    config: str | None, file: str | None, output: str | None, changes: tuple[str, ...], as_json: bool
+) -> None:
+    """Precision, recall, F1 and calibration of topics, and the most frequent mistakes.
+
+    FILE holds articles as `run` reads them, each with its `topic`: JSON Lines with title or text, say.
+    """
+    from pipeline.evaluate_topics import evaluate_topics, evaluation_json, evaluation_text
+    from pipeline.labelled import read_labelled
+
+    config, file = config_and("a file of articles with their topics", config, file)
+    loaded = load(config, output, changes)
+    filed = loaded.filing()
+    articles = read_labelled(file, loaded.columns, filed.path, datetime.now(UTC))
+    found = evaluate_topics(articles, filed)
+    print_json(evaluation_json(found)) if as_json else click.echo("\n".join(evaluation_text(found)))
