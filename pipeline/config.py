@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.own_columns import Kind, OwnColumns
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -37,6 +38,16 @@ class Batch(_Section):
 
 class Names(_Section):
     labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
+    gazetteer: str | None = Field(
+        None, description="Your own names: a JSONL file of spaCy EntityRuler patterns, relative to `root`; they win."
+    )
+
+
+class OwnFunction(_Section):
+    """A function of the user's, and the columns that it fills."""
+
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    columns: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,60}$")], Kind] = Field(min_length=1)
 
 
 class Dates(_Section):
@@ -70,6 +81,11 @@ class Config(_Section):
     )
     names: Names = Names()
     dates: Dates = Dates()
+    transforms: tuple[OwnFunction, ...] = Field(
+        (),
+        description="Your own columns: each a `function` (`module:function`, installed or below `root`) and its "
+        "`columns` (name: text, integer, number or boolean).",
+    )
     batch: Batch = Batch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
@@ -102,9 +118,23 @@ class Config(_Section):
             raise ValueError(f"only DirectRunner can be used so far, not {value}")
         return value
 
+    @field_validator("transforms")
+    @classmethod
+    def _columns_once(cls, value: tuple[OwnFunction, ...]) -> tuple[OwnFunction, ...]:
+        names = [name for one in value for name in one.columns]
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two functions fill the column {doubled[0]!r}")
+        return value
+
+    def own_columns(self) -> list[OwnColumns]:
+        """The user's functions, as the step wants them."""
+        return [OwnColumns(one.function, tuple(one.columns.items())) for one in self.transforms]
+
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates"})
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "transforms"})
+        if path := self.names.gazetteer:
+            shaping["names"]["gazetteer"] = xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 
@@ -121,6 +151,8 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     values["root"] = _below(folder, values.get("root", ""))
     if values.get("output"):
         values["output"] = _below(values["root"], values["output"])
+    if isinstance(values.get("names"), dict) and values["names"].get("gazetteer"):
+        values["names"]["gazetteer"] = _below(values["root"], values["names"]["gazetteer"])
     try:
         return Config.model_validate(values)
     except ValidationError as error:

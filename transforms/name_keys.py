@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from transforms.countries import Countries, code_of_people, code_of_place, country_of
+from transforms.countries import Countries, code_of_people, code_of_place, countries, country_of
 from transforms.name_rules import Mention, last_words
 from transforms.name_words import REMEMBERED, without_legal
 
@@ -174,12 +174,19 @@ def meanings(mentions: Sequence[Mention], context: Context) -> list[Meaning]:
     return found
 
 
+@lru_cache(REMEMBERED)
+def listed_meaning(label: str, name: str, id: str | None) -> Meaning:
+    """What a name of the gazetteer stands for. Its id, if it has one, is the key that joins."""
+    plain = _other(name, label, (), countries("en"))
+    return Meaning(name, f"{label}:{id}", plain.country, id) if id else plain
+
+
 def _person(name: str, article_id: str) -> Meaning:
     key = name_key("PERSON", name)
     return Meaning(name, key if " " in name else f"{key}{LOCAL}{article_id}")
 
 
-def _other(name: str, label: str, labels: Mapping[str, str], known: Countries) -> Meaning:
+def _other(name: str, label: str, labels: Iterable[str], known: Countries) -> Meaning:
     code = None
     if label in ("GPE", "LOC"):
         code = code_of_place(name, known) or _doubtful(name, labels, known)

@@ -213,8 +213,8 @@ class Settled(NamedTuple):
     """What acronyms were declared to stand for."""
 
 
-def settled(texts: Sequence[str], mentions: Sequence[Mention], city: str | None = None) -> Settled:
-    """The rules in the order that was measured best; `city` is that of the dateline, which is a place."""
+def settled(texts: Sequence[str], mentions: Sequence[Mention], fixed: Labels) -> Settled:
+    """The rules, each of which wins over those before it; `fixed` says what words are, whatever the rules say."""
     counts = tally(mentions)
     labels = majority(counts)
     labels |= companies(labels)
@@ -223,7 +223,6 @@ def settled(texts: Sequence[str], mentions: Sequence[Mention], city: str | None 
     short = acronyms(labels, expansions)
     labels |= short
     labels |= after_titles(texts, mentions)
-    if city in labels:
-        labels[city] = "GPE"
+    labels |= {words: label for words, label in fixed.items() if words in labels}
     wanted = worth_looking_for(counts, labels, short)
     return Settled(repeats(texts, mentions, wanted), wanted | labels, expansions)

@@ -2,19 +2,17 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from schemas.errors import WorldError
-from schemas.records import Article, Entity
-from transforms.countries import countries, dateline, story_countries
+from schemas.records import Article
+from transforms.annotate import Wanted, annotated
 from transforms.decoder import FastNer, Span, misfit
-from transforms.name_keys import Context, Meaning, meanings
-from transforms.name_rules import Mention, settled
-from transforms.name_words import NUMBERS, REGNAL, read_words
+from transforms.gazetteer import load_gazetteer
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -84,9 +82,16 @@ def _own_path(nlp: "Language") -> Callable[[Sequence[str]], list[list[Span]]]:
 
 
 def find_names(
-    articles: Sequence[Article], models: Mapping[str, str | None], labels: Sequence[str] = DEFAULT_LABELS
+    articles: Sequence[Article],
+    models: Mapping[str, str | None],
+    labels: Sequence[str] = DEFAULT_LABELS,
+    gazetteer: str | None = None,
 ) -> list[Article]:
-    """The articles, the unique ones with their names. Where the model fails on one, it stays as it is, and says so."""
+    """The articles, the unique ones with their names. Where the model fails on one, it stays as it is, and says so.
+
+    `gazetteer` is the path of the user's own list of names.
+    """
+    find_listed = load_gazetteer(gazetteer).find if gazetteer else None
     result = list(articles)
     for language in dict.fromkeys(article.language for article in articles):
         places = [
@@ -98,7 +103,10 @@ def find_names(
         for first in range(0, len(places), _BATCH):
             some = places[first : first + _BATCH]
             group = [articles[number] for number in some]
-            named = _named(group, namer(model), frozenset(labels)) if model else [_unnamed(one) for one in group]
+            if model:
+                named = _named(group, namer(model), Wanted(frozenset(labels), find_listed))
+            else:
+                named = list(map(_unnamed, group))
             for number, article in zip(some, named, strict=True):
                 result[number] = article
     return result
@@ -109,7 +117,7 @@ def _unnamed(article: Article) -> Article:
     return replace(article, problems=[*article.problems, f"no names: {reason}"])
 
 
-def _named(articles: Sequence[Article], model: Namer, labels: frozenset[str]) -> list[Article]:
+def _named(articles: Sequence[Article], model: Namer, wanted: Wanted) -> list[Article]:
     """Names of a group; if the model fails on it, of one article after the other."""
     try:
         spans = model.find([text for article in articles for text in (article.title, article.body)])
@@ -117,59 +125,9 @@ def _named(articles: Sequence[Article], model: Namer, labels: frozenset[str]) ->
         raise
     except Exception as error:
         if len(articles) > 1:
-            return [_named([article], model, labels)[0] for article in articles]
+            return [_named([article], model, wanted)[0] for article in articles]
         return [replace(articles[0], problems=[*articles[0].problems, f"no names: {type(error).__name__}: {error}"])]
     return [
-        _with_names(article, spans[2 * number : 2 * number + 2], labels, model.model)
+        replace(annotated(article, spans[2 * number : 2 * number + 2], wanted), entity_model=model.model)
         for number, article in enumerate(articles)
     ]
-
-
-def _with_names(article: Article, spans: Sequence[Sequence[Span]], labels: frozenset[str], model: str) -> Article:
-    """The article with its names by the model's spans in title and body, and with the countries that it is about."""
-    texts, language = (article.title, article.body), article.language or "en"
-    known = countries(language)
-    line = dateline(article.body, known)
-    read = [mention for field in (0, 1) for mention in _mentions(field, texts[field], spans[field], language, labels)]
-    names = settled(texts, read, line.city if line else None)
-    context = Context(names.labels, names.expansions, {}, known, article.article_id)
-    entities = list(map(_entity, names.mentions, meanings(names.mentions, context)))
-    about = story_countries(line.country if line else None, [one.country for one in entities if one.country])
-    return replace(article, entity_model=model, entities=entities, countries=about)
-
-
-def _entity(mention: Mention, meaning: Meaning) -> Entity:
-    return Entity(
-        text=mention.words,
-        name=meaning.name,
-        label=meaning.key.partition(":")[0],
-        key=meaning.key,
-        country=meaning.country,
-        field=_FIELDS[mention.field],
-        start=mention.start,
-        end=mention.end,
-    )
-
-
-_FIELDS = ("title", "body")
-
-
-def _mentions(field: int, text: str, spans: Sequence[Span], language: str, labels: frozenset[str]) -> Iterator[Mention]:
-    """The spans of one text as they are read; those of other labels are left out."""
-    free = 0
-    for at, end, model_label in spans:
-        if model_label in NUMBERS and model_label not in labels:
-            continue
-        for cut, words, label in read_words(text[at:end], model_label, language):
-            start = at + cut
-            if label == "PERSON" and " " not in words and (title := _regnal_before(text, start)):
-                words, start = title + words, start - len(title)
-            if label in labels and start >= free:
-                free = start + len(words)
-                yield Mention(field, start, free, words, label)
-
-
-def _regnal_before(text: str, start: int) -> str:
-    """The title of a king and the like that stands before a name; empty if none does."""
-    before = text[max(0, start - 9) : start]
-    return next((title for title in REGNAL if before.endswith(title)), "") if before.endswith(REGNAL) else ""
