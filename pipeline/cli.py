@@ -11,7 +11,7 @@ import yaml
 
 from pipeline import __version__
 from pipeline.commands.evaluate import evaluate
-from pipeline.commands.shared import configured, load, print_json, warehouse_of, whole_path
+from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
 from schemas.errors import UsageError, WorldError, disk_trouble
 
 TOO_MANY_DEAD = 3
@@ -145,13 +145,6 @@ def status(config: str | None, output: str | None, changes: tuple[str, ...], as_
     print_json(found) if as_json else click.echo(status_text(found))
 
 
-def _config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
-    """The configuration, which may be left out, and the argument after it."""
-    if config is None:
-        raise UsageError(f"What is asked? Give {what}.")
-    return (None, config) if value is None else (config, value)
-
-
 @main.command()
 @configured
 @click.argument("sql", required=False, metavar="SQL")
@@ -159,7 +152,7 @@ def query(config: str | None, sql: str | None, output: str | None, changes: tupl
     """Ask the tables in SQL (DuckDB). Only batches that are complete are seen."""
     from pipeline.query import connect, rows_as_text
 
-    config, sql = _config_and("a question in SQL", config, sql)
+    config, sql = config_and("a question in SQL", config, sql)
     with connect(warehouse_of(load(config, output, changes))) as connection:
         click.echo(rows_as_text(connection, sql, as_json))
 
@@ -173,7 +166,7 @@ def explain(
     """Why an article is where it is: by its id, its address or a dead letter's id."""
     from pipeline.explain import explain_article, explanation_text
 
-    config, article = _config_and("an article's id or address, or a dead letter's id", config, article)
+    config, article = config_and("an article's id or address, or a dead letter's id", config, article)
     found = explain_article(warehouse_of(load(config, output, changes)), article)
     print_json(found) if as_json else click.echo(explanation_text(found))
 

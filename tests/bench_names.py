@@ -1,4 +1,4 @@
-"""What rules and keys cost beside the decoder: CPU time on the same articles, in alternation. Needs the shared material.
+"""What rules and keys cost beside the decoder: CPU time on the same articles, in turns. Needs the shared material.
 
     python -m tests.bench_names [--rounds N]
 

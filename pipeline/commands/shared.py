@@ -45,6 +45,13 @@ def whole_path(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
+def config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
+    """The configuration, which may be left out, and the argument after it."""
+    if config is None:
+        raise UsageError(f"What is asked? Give {what}.")
+    return (None, config) if value is None else (config, value)
+
+
 def warehouse_of(config: Any) -> str:
     """The warehouse of a command that reads one. Raises UsageError if there is none."""
     from pipeline.warehouse import must_exist
