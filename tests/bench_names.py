@@ -25,16 +25,22 @@ from transforms.annotate import Wanted, annotated
 from transforms.decoder import Span
 from transforms.gazetteer import load_gazetteer
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS, namer
+from transforms.text import one_line, paragraphs
 
 WARM, ROUND = 2_560, 256
 LISTED = 5_000
 
 
 def items() -> list[Article]:
-    """All Reuters items."""
+    """All Reuters items, their lines joined to paragraphs as the pipeline does."""
     with gzip.open(SHARED / "data/reuters21578.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = map(json.loads, lines)
-        return [Article(title=row["title"], body=row["text"], article_id=str(at)) for at, row in enumerate(rows)]
+        return [
+            Article(
+                title=one_line(row["title"]), body="\n\n".join(paragraphs(row["text"])), article_id=f"{number:032x}"
+            )
+            for number, row in enumerate(rows)
+        ]
 
 
 def made_up_gazetteer(folder: str) -> str:

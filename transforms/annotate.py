@@ -36,7 +36,7 @@ def annotated(article: Article, spans: Sequence[Sequence[Span]], wanted: Wanted)
             read = _with_hits(read, field, text, wanted.listed(text), listed)
         fixed |= {words: meaning.key.partition(":")[0] for words, meaning in listed.items()}
     names = settled(texts, read, fixed)
-    context = Context(names.labels, names.expansions, listed, known, article.article_id)
+    context = Context(names.labels, names.expansions, listed, language, article.article_id)
     entities = list(map(_entity, names.mentions, meanings(names.mentions, context)))
     about = story_countries(line.country if line else None, [one.country for one in entities if one.country])
     return replace(article, entities=entities, countries=about)

@@ -1,13 +1,13 @@
 """One name for each entity of an article, and the key by which articles join.
 
 Nothing here is learned: a short form stands for the long one that the same article has. What nothing resolves keeps its
-own words; and a person of one word then has a key that holds the article's id, so that no other article's joins it.
+own words; a person of one word, or a mere `Commission`, then has a key with the article's id in it, which joins no other.
 """
 
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,6 +28,26 @@ class Meaning(NamedTuple):
 LOCAL = "@"
 """Parts a local key from the article's id behind it; no key that joins has one."""
 
+_GENERIC = frozenset(
+    (
+        *("bank", "central bank", "commission", "company", "corporation", "group", "council", "board", "committee"),
+        *(
+            "agency",
+            "association",
+            "authority",
+            "party",
+            "court",
+            "union",
+            "government",
+            "international",
+            "fund",
+            "club",
+        ),
+        *("ministry", "department", "finance ministry", "foreign ministry", "defence ministry", "defense ministry"),
+        *("interior ministry", "health ministry", "justice ministry", "national assembly", "university", "institute"),
+    )
+)
+"""Organisations of which there are many: in another article the same words mean another one."""
 _LETTERS = {"æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th"} | dict(
     zip("øØłŁđĐðÐıħŧ", "oOlLdDdDiht", strict=True)
 )
@@ -45,9 +65,12 @@ def folded(name: str) -> str:
 
     `José Álvarez-Gil` gives `jose alvarez gil`, `J. K. Farrow` gives `jk farrow`.
     """
-    plain = name if name.isascii() else _without_accents(name)
-    plain = _DROPPED.sub("", _DASHES.sub(" ", plain.casefold()))
-    return _LONE_LETTERS.sub(r"\1", " ".join(plain.split()))
+    plain = name.lower() if name.isascii() else _without_accents(name).casefold()
+    words = plain.split()
+    if not "".join(words).isalnum():
+        words = _DROPPED.sub("", _DASHES.sub(" ", plain)).split()
+    plain = " ".join(words)
+    return _LONE_LETTERS.sub(r"\1", plain) if words and min(map(len, words)) == 1 else plain
 
 
 def _without_accents(name: str) -> str:
@@ -125,12 +148,15 @@ class Organisations:
         for words, label in labels.items():
             if label == "ORG" and " " in words:
                 self._long.setdefault(initials(words), set()).add(words)
-                if without_legal(words) != words:
-                    self._long.setdefault(words.partition(" ")[0], set()).add(words)
+                first, *_, last = words.split(" ")
+                if without_legal(words) != words or first.lower() in _GENERIC:
+                    self._long.setdefault(first, set()).add(words)
+                if last.lower() in _GENERIC:
+                    self._long.setdefault(last, set()).add(words)
 
     def full_name(self, words: str) -> str:
-        """What an acronym was declared to stand for, else the one organisation with these initials; and the one company
-        whose first word it is, if that name ends in a legal form. Else the words themselves.
+        """What an acronym was declared to stand for, else the one organisation with these initials; the one company
+        whose first word it is, if that name ends in a legal form; the one Commission. Else the words themselves.
         """
         short = words.replace(".", "")
         if short in self._declared:
@@ -148,7 +174,7 @@ class Context(NamedTuple):
     """What acronyms were declared to stand for."""
     listed: Mapping[str, Meaning]
     """What the user's gazetteer says of words."""
-    countries: Countries
+    language: str
     article_id: str
 
 
@@ -169,7 +195,7 @@ def meanings(mentions: Sequence[Mention], context: Context) -> list[Meaning]:
                 meaning = listed.get(full) or _person(full, context.article_id)
             else:
                 full = organisations.full_name(words) if label == "ORG" else context.expansions.get(words, words)
-                meaning = known[words] = listed.get(full) or _other(full, label, labels, context.countries)
+                meaning = known[words] = listed.get(full) or _other(full, label, context)
         found.append(meaning)
     return found
 
@@ -177,29 +203,37 @@ def meanings(mentions: Sequence[Mention], context: Context) -> list[Meaning]:
 @lru_cache(REMEMBERED)
 def listed_meaning(label: str, name: str, id: str | None) -> Meaning:
     """What a name of the gazetteer stands for. Its id, if it has one, is the key that joins."""
-    plain = _other(name, label, (), countries("en"))
+    plain = _by_itself(name, label, "en")
     return Meaning(name, f"{label}:{id}", plain.country, id) if id else plain
 
 
 def _person(name: str, article_id: str) -> Meaning:
-    key = name_key("PERSON", name)
-    return Meaning(name, key if " " in name else f"{key}{LOCAL}{article_id}")
+    meaning = _by_itself(name, "PERSON", "")
+    return meaning if " " in name else Meaning(name, f"{meaning.key}{LOCAL}{article_id}")
 
 
-def _other(name: str, label: str, labels: Iterable[str], known: Countries) -> Meaning:
-    code = None
+def _other(name: str, label: str, context: Context) -> Meaning:
+    """A name other than a person's; `Georgia` is the country where the article also names its people or cities."""
+    if label == "GPE" and (code := countries(context.language).doubtful.get(name.lower())):
+        known = countries(context.language)
+        if any(code in (known.peoples.get(one.lower()), known.cities.get(one.lower())) for one in context.labels):
+            return _country(code, known)
+    meaning = _by_itself(name, label, context.language)
+    if label == "ORG" and meaning.key[4:] in _GENERIC:
+        return Meaning(name, f"{meaning.key}{LOCAL}{context.article_id}")
+    return meaning
+
+
+@lru_cache(REMEMBERED)
+def _by_itself(name: str, label: str, language: str) -> Meaning:
+    """What a name stands for in whatever article."""
     if label in ("GPE", "LOC"):
-        code = code_of_place(name, known) or _doubtful(name, labels, known)
-        if code:
-            return Meaning(known.names[code], f"GPE:{code}", country_of(code))
-    elif label == "NORP" and (code := code_of_people(name, known)):
-        return Meaning(known.demonyms.get(code, name), f"NORP:{code}", country_of(code))
+        if code := code_of_place(name, countries(language)):
+            return _country(code, countries(language))
+    elif label == "NORP" and (code := code_of_people(name, countries(language))):
+        return Meaning(countries(language).demonyms.get(code, name), f"NORP:{code}", country_of(code))
     return Meaning(name, name_key(label, name))
 
 
-def _doubtful(name: str, labels: Iterable[str], known: Countries) -> str | None:
-    """`Georgia` is the country where the article also names one of its people or cities."""
-    code = known.doubtful.get(name.lower())
-    if code and any(code in (known.peoples.get(one.lower()), known.cities.get(one.lower())) for one in labels):
-        return code
-    return None
+def _country(code: str, known: Countries) -> Meaning:
+    return Meaning(known.names[code], f"GPE:{code}", country_of(code))

@@ -52,8 +52,41 @@ _LEADING_REGNAL = re.compile(rf"(?:(?:Crown )?(?:{'|'.join(_REGNAL.split())}) )+
 _AGENCIES = ("Reuters", "REUTERS", "AFP", "AP", "Associated Press", "Xinhua", "EU", "UN", "U.N.", "NATO")
 _NO_NAMES = (
     *("COVID-19", "Covid-19", "Covid", "COVID", "Internet", "Photo", "Photos", "Video", "Reporting", "Editing"),
-    *("Advertisement", "Read", "Mr", "Mrs", "Ms", "Dr", "I", "State"),
+    *(
+        "Advertisement",
+        "Read",
+        "Mr",
+        "Mrs",
+        "Ms",
+        "Dr",
+        "I",
+        "State",
+        "Inc",
+        "Inc.",
+        "Corp",
+        "Corp.",
+        "Co",
+        "Co.",
+        "Ltd",
+    ),
 )
+_OWN_APOSTROPHE = frozenset(
+    f"{name}'s"
+    for name in (
+        "Moody",
+        "McDonald",
+        "Lloyd",
+        "Sotheby",
+        "Christie",
+        "Macy",
+        "Lowe",
+        "Kohl",
+        "Wendy",
+        "Sainsbury",
+        "Levi",
+    )
+)
+"""Companies whose own name ends like a possessive."""
 _KNOWN: dict[str, str | None] = {**dict.fromkeys(_AGENCIES, "ORG"), **dict.fromkeys(_NO_NAMES)}
 
 _TELLING = {
@@ -61,10 +94,28 @@ _TELLING = {
     **dict.fromkeys(("Bridge", "Tunnel", "Airport", "Stadium", "Cathedral"), "FAC"),
     **dict.fromkeys(("FC", "AFC", "Rovers", "Wanderers", "Ltd", "Inc", "Corp", "AG", "GmbH", "LLC"), "ORG"),
 }
-_LEGAL = re.compile(
-    r"(?:,? (?:Inc|Incorporated|Corp|Corporation|Ltd|Limited|LLC|LLP|PLC|Plc|plc|Co|Company|AG|SE|SA|S\.A|NV|N\.V|AB|"
-    r"ASA|A/S|Oyj|GmbH|KG|SpA|S\.p\.A|Bhd|Berhad|Pty|KK|FC|AFC|CF)\.?)+$"
+_TELLING_FIRST = dict.fromkeys(("Hurricane", "Typhoon", "Cyclone", "Tropical Storm"), "EVENT")
+_LEGAL_FORMS = (
+    *(
+        "Inc",
+        "Incorporated",
+        "Corp",
+        "Corporation",
+        "Ltd",
+        "Limited",
+        "LLC",
+        "LLP",
+        "PLC",
+        "Plc",
+        "plc",
+        "Co",
+        "Company",
+    ),
+    *("AG", "SE", "SA", "S.A", "NV", "N.V", "AB", "ASA", "A/S", "Oyj", "GmbH", "KG", "SpA", "S.p.A", "Bhd", "Berhad"),
+    *("Pty", "KK", "FC", "AFC", "CF"),
 )
+_LEGAL = re.compile(rf"(?:,? (?:{'|'.join(map(re.escape, _LEGAL_FORMS))})\.?)+$")
+_LEGAL_ENDS = tuple(f" {form}{dot}" for form in _LEGAL_FORMS for dot in ("", "."))
 _BREAK = re.compile(r"\s*\n\s*|\s(?:--?|[–—/|•])\s")
 
 Rule = Callable[[Reading], Reading | None]
@@ -73,6 +124,9 @@ Rule = Callable[[Reading], Reading | None]
 def parts(words: str) -> Iterator[tuple[int, str]]:
     """What a model ran together: a name crosses no line break, no dash between blanks (`OSLO - Calder Shipping`)."""
     at = 0
+    if words.replace(" ", "").isalnum():  # most names
+        yield at, words
+        return
     for edge in _BREAK.finditer(words):
         yield at, words[at : edge.start()]
         at = edge.end()
@@ -82,17 +136,24 @@ def parts(words: str) -> Iterator[tuple[int, str]]:
 def trimmed(name: Reading) -> Reading | None:
     """Without article, possessive, quotes, brackets and dashes at its edges. None if nothing stays."""
     cut, words, label = name
-    if words.isalpha() and words[0].isupper() and words not in _ARTICLES:  # most names
+    if _is_trim(words):  # most names
         return name
     before = ""
     while words != before:
         before = words
         cut, words = _without_edges(cut, words)
-        if words.endswith(("s", "S", "'", "’", "´", "`")):
+        if words.endswith(("s", "S", "'", "’", "´", "`")) and words.replace("’", "'") not in _OWN_APOSTROPHE:
             words = _AFTER.sub("", words)
         if (article := _BEFORE.match(words)) and (label != "WORK_OF_ART" or words[0].islower()):
             cut, words = cut + article.end(), words[article.end() :]
     return Reading(cut, words, label) if words else None
+
+
+def _is_trim(words: str) -> bool:
+    """Whether there is surely nothing to cut off."""
+    if not words[:1].isupper() or not words[-1].isalnum() or words.endswith(("'s", "’s", "'S", "’S")) or "(" in words:
+        return False
+    return words.partition(" ")[0] not in _ARTICLES or " " not in words
 
 
 def _without_edges(cut: int, words: str) -> tuple[int, str]:
@@ -135,10 +196,12 @@ def known_words(name: Reading) -> Reading | None:
 
 
 def told_by_a_word(name: Reading) -> Reading | None:
-    """A last word that leaves no doubt: an Act is a law, a Bridge a building, a club's `FC` an organisation."""
+    """A word that leaves no doubt: an Act is a law, a Bridge a building, a club's `FC` an organisation, a Hurricane an
+    event.
+    """
     first, _, last = name.words.rpartition(" ")
-    label = _TELLING.get(last) if first else None
-    return name._replace(label=label) if label and name.label in _PLACES else name
+    label = (_TELLING.get(last) or _TELLING_FIRST.get(first)) if first else None
+    return Reading(name.cut, name.words, label) if label and name.label in _PLACES else name
 
 
 def country_or_people(name: Reading, language: str) -> Reading | None:
@@ -147,9 +210,9 @@ def country_or_people(name: Reading, language: str) -> Reading | None:
     if name.label not in _PLACES or name.words.lower() in known.ambiguous:
         return name
     if code_of_place(name.words, known):
-        return name._replace(label="GPE")
+        return Reading(name.cut, name.words, "GPE")
     if name.label != "LANGUAGE" and name.words.lower() in known.peoples and name.words[0].isupper():
-        return name._replace(label="NORP")
+        return Reading(name.cut, name.words, "NORP")
     return name
 
 
@@ -173,4 +236,4 @@ def read_words(words: str, label: str, language: str) -> tuple[Reading, ...]:
 @lru_cache(REMEMBERED)
 def without_legal(name: str) -> str:
     """`Calder Shipping` of `Calder Shipping Ltd.`"""
-    return _LEGAL.sub("", name) or name
+    return _LEGAL.sub("", name) or name if name.endswith(_LEGAL_ENDS) else name
