@@ -109,9 +109,7 @@ def main() -> None:
     parser.add_argument("--mistakes", action="store_true")
     options = parser.parse_args()
     find = namer(options.model).find
-    print(
-        f"{namer(options.model).model:36} {'cases':>6} {'names':>6} {'model':>6} {'rules':>6} {'keys':>6} {'countries':>9}"
-    )
+    print(f"{namer(options.model).model:36}  cases  names  model  rules   keys countries")
     for apart in (False, True):
         for kind, all_cases in (("sentences", sentences()), ("articles", articles())):
             cases = [case for case in all_cases if case.apart == apart]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -61,6 +62,9 @@ def keys(body: str, names: dict[str, str], title: str = "") -> list[tuple[str, s
         ("東京", "GPE", [("東京", "GPE")]),
         ("Reuters", "PERSON", [("Reuters", "ORG")]),
         ("Covid-19", "ORG", []),
+        ("Moody's", "ORG", [("Moody's", "ORG")]),
+        ("Inc", "ORG", []),
+        ("Hurricane Delphine", "PERSON", [("Hurricane Delphine", "EVENT")]),
         ("the Clean Rivers Act", "ORG", [("Clean Rivers Act", "LAW")]),
         ("France", "ORG", [("France", "GPE")]),
         ("French", "ORG", [("French", "NORP")]),
@@ -140,6 +144,12 @@ def test_organisations_share_a_key(body: str, names: dict[str, str], expected: l
     found = named(body, names)
     assert [one.text for one in found] == [text for text, _ in expected]
     assert len({one.key for one in found}) == 1 and {one.label for one in found} == {"ORG"}
+
+
+def test_generic_organisations_stay_local() -> None:
+    assert keys("The Commission met.", {"Commission": "ORG"}) == [("Commission", "ORG:commission@id")]
+    found = keys("European Commission; Commission", {"European Commission": "ORG", "Commission": "ORG"})
+    assert {key for _, key in found} == {"ORG:european commission"}
 
 
 def test_two_expansions_of_an_acronym_leave_it_alone() -> None:
@@ -243,9 +253,7 @@ def test_offsets_point_at_the_very_words(
         assert entity.key.startswith(f"{entity.label}:") and entity.label in WANTED.labels
         places.append((entity.field == "body", entity.start, entity.end))
     assert places == sorted(places)
-    assert all(
-        end <= start for (_, _, end), (_, start, _) in zip(places, places[1:], strict=False) if start >= end or True
-    ) or (all(a[0] != b[0] or a[2] <= b[1] for a, b in zip(places, places[1:], strict=False)))
+    assert all(one[0] != other[0] or one[2] <= other[1] for one, other in pairwise(places))
     assert annotated(article, spans, WANTED) == done
 
 
@@ -296,4 +304,4 @@ def test_quality_stays() -> None:
     """A floor below what was measured on all cases: it falls only if a rule breaks."""
     some = [case for case in cases() if case.body]
     found = scores(some, spans_of(some, namer(str(DEFAULT_MODELS["en"])).find))
-    assert found.model < found.rules and found.rules > 85 and found.keys > 83 and found.countries > 90, found
+    assert found.model < found.rules and found.rules > 87 and found.keys > 86, found

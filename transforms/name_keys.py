@@ -1,7 +1,7 @@
 """One name for each entity of an article, and the key by which articles join.
 
 Nothing here is learned: a short form stands for the long one that the same article has. What nothing resolves keeps its
-own words; a person of one word, or a mere `Commission`, then has a key with the article's id in it, which joins no other.
+own words; a person of one word, or a mere `Commission`, then has a key with the article's id in it, which joins none.
 """
 
 import re
