@@ -95,3 +95,43 @@ def test_spacys_own_path_for_other_models(tmp_path: object) -> None:
     namer = names.namer(str(tmp_path))
     assert namer.path.startswith("spaCy (")
     assert namer.find(["At Calder Shipping.", ""]) == [[(3, 18, "ORG")], []]
+
+
+LONG = "Ada Verrin met officials of the Northern Water Board in Oslo. " * 4_800
+BAD = {
+    "all capitals": "PRESIDENT VELASQUEZ WINS IN BRAZIL AS MARKETS FALL",
+    "no punctuation": "ada verrin said the board of calder shipping met in oslo and nobody knew why " * 20,
+    "a list of names": ", ".join(f"Ada Verrin{number}" for number in range(300)),
+    "a table": "Team | W | L\n--- | --- | ---\nAjax Harbour | 3 | 1\nReal Montera\t2\t2\n" * 20,
+    "addresses and code": "See https://news.example/a?b=Ada+Verrin or for (i = 0; i < n; i++) { print('Oslo'); } // UK",
+    "emoji": "🎉🎉 Ada Verrin 👩🏽‍🚀 won!! 🥇 in 🇳🇴 Oslo",
+    "another language": "Der Kanzler sprach am Dienstag in Berlin mit Präsident Müller über die Europäische Union.",
+    "mixed quotes": '“Ada Verrin" said ‘Jonas Okafor’ of «Calder Shipping» that "it\'s" the ’Northern Water Board“’s.',
+    "line breaks in names": "Ada\nVerrin met the Northern\nWater Board and Jonas\n\nOkafor in Os-\nlo.",
+    "no letters": "*** ... --- 12:30 %% \u00a0 \u3000",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input(kind: str) -> None:
+    """Nothing crashes, and every name is the very text at its place."""
+    for title, body in ((BAD[kind][:300], BAD[kind]), ("", BAD[kind] * 3)):
+        (done,) = names.find_names([article(title=title, body=body)], MODELS)
+        assert done.entity_model and not done.problems
+        for entity in done.entities:
+            assert getattr(done, entity.field)[entity.start : entity.end] == entity.text
+
+
+def test_a_long_article_is_read_whole() -> None:
+    """300,000 characters: names up to the end, in time that grows with the text."""
+    (done,) = names.find_names([article(body=LONG)], MODELS)
+    assert len(LONG) > 297_000 and done.entities[-1].start > len(LONG) - 60
+    assert {entity.key for entity in done.entities if entity.field == "body"} == {
+        *("PERSON:ada verrin", "ORG:northern water board", "GPE:oslo")
+    }
+
+
+def test_labels_that_are_asked_for() -> None:
+    (done,) = names.find_names([article()], MODELS, ["PERSON", "DATE"])
+    assert {entity.label for entity in done.entities} == {"PERSON", "DATE"}
