@@ -8,7 +8,7 @@ articles are short, but did on longer news: repeats, and the labels of acronyms 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -43,6 +43,8 @@ _NOT_ALONE = frozenset(
     )
 )
 """Surnames that are words besides: they are not looked for where the model saw no name."""
+_QUICK_LOOK = 1_000_000
+"""Characters that are looked through at most before the pass over a text."""
 _LONGEST_PERSON = 5
 """Words of a person's full name at most; longer ones are lists or mistakes."""
 
@@ -136,22 +138,36 @@ def acronyms(labels: Labels, expansions: Mapping[str, str]) -> dict[str, str]:
 
 def repeats(texts: Sequence[str], mentions: Sequence[Mention], wanted: Labels) -> list[Mention]:
     """All mentions, with those of the wanted words that the model left untagged: one pass over the text. +.0."""
+    result: list[Mention] = []
+    for field, text in enumerate(texts):
+        tagged = [mention for mention in mentions if mention.field == field]
+        if by_first := _by_first_word(_standing_elsewhere(wanted, text, tagged)):
+            more = _untagged(text, tagged, by_first)
+            tagged += [Mention(field, start, end, words, wanted[words]) for start, end, words in more]
+            tagged.sort(key=_place)
+        result += tagged
+    return result
+
+
+def _standing_elsewhere(wanted: Iterable[str], text: str, tagged: Iterable[Mention]) -> list[str]:
+    """Of the wanted words those that the text has more often than what is tagged in it: a quick look, to save the pass.
+
+    Each looks through the text, so where there are many for a long text all of them count.
+    """
+    within = "\n".join([mention.words for mention in tagged])
+    some = list(wanted)
+    if len(some) * len(text) > _QUICK_LOOK:
+        return some
+    return [words for words in some if text.count(words) > within.count(words)]
+
+
+def _by_first_word(some: Iterable[str]) -> dict[str, list[str]]:
+    """The words by the first of them, the longest first."""
     by_first: dict[str, list[str]] = {}
-    for words in wanted:
+    for words in sorted(some, key=len, reverse=True):
         if first := _FIRST_WORD.match(words):
             by_first.setdefault(first[0], []).append(words)
-    for several in by_first.values():
-        several.sort(key=len, reverse=True)
-    result: list[Mention] = []
-    of_field: list[list[Mention]] = [[] for _ in texts]
-    for mention in mentions:
-        of_field[mention.field].append(mention)
-    for field, text in enumerate(texts):
-        tagged = of_field[field]
-        more = _untagged(text, tagged, by_first)
-        added = [Mention(field, start, end, words, wanted[words]) for start, end, words in more]
-        result += sorted(tagged + added, key=_place) if added else tagged
-    return result
+    return by_first
 
 
 def _place(mention: Mention) -> int:
