@@ -76,14 +76,13 @@ class Gazetteer(NamedTuple):
         return sorted(hits)
 
     def _in_trees(self, text: str) -> Iterator[tuple[int, int, int]]:
-        spans = [found.span() for found in _WORD.finditer(text)]
-        for tree, form in ((self.exact, text), (self.lower, text.lower())):
-            if not tree or len(form) != len(text):
+        for tree, form in ((self.exact, text), (self.lower, text.lower() if self.lower else "")):
+            if not tree or len(form) != len(text) or tree.keys().isdisjoint(words := _WORD.findall(form)):
                 continue
-            words = [form[start:end] for start, end in spans]
+            spans = [found.span() for found in _WORD.finditer(form)]
             for at, word in enumerate(words):
-                if word in tree and (found := _longest(tree, words, at)):
-                    number, after = found
+                if word in tree and (longest := _longest(tree, words, at)):
+                    number, after = longest
                     yield number, spans[at][0], spans[after - 1][1]
 
 
