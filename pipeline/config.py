@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.own_columns import Kind, OwnColumns
 from transforms.taxonomy import IPTC
 from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
 
@@ -39,6 +40,16 @@ class Batch(_Section):
 
 class Names(_Section):
     labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
+    gazetteer: str | None = Field(
+        None, description="Your own names: a JSONL file of spaCy EntityRuler patterns, relative to `root`; they win."
+    )
+
+
+class OwnFunction(_Section):
+    """A function of the user's, and the columns that it fills."""
+
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    columns: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,60}$")], Kind] = Field(min_length=1)
 
 
 class Dates(_Section):
@@ -88,6 +99,11 @@ class Config(_Section):
     names: Names = Names()
     dates: Dates = Dates()
     topics: Topics = Topics()
+    transforms: tuple[OwnFunction, ...] = Field(
+        (),
+        description="Your own columns: each a `function` (`module:function`, installed or below `root`) and its "
+        "`columns` (name: text, integer, number or boolean).",
+    )
     batch: Batch = Batch()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
@@ -133,9 +149,23 @@ class Config(_Section):
         model = self.topics.model
         return model if not model or is_function(model) else str(_below(self.root, model))
 
+    @field_validator("transforms")
+    @classmethod
+    def _columns_once(cls, value: tuple[OwnFunction, ...]) -> tuple[OwnFunction, ...]:
+        names = [name for one in value for name in one.columns]
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two functions fill the column {doubled[0]!r}")
+        return value
+
+    def own_columns(self) -> list[OwnColumns]:
+        """The user's functions, as the step wants them."""
+        return [OwnColumns(one.function, tuple(one.columns.items())) for one in self.transforms]
+
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "topics"})
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "topics", "transforms"})
+        if path := self.names.gazetteer:
+            shaping["names"]["gazetteer"] = xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 
@@ -152,6 +182,8 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     values["root"] = _below(folder, values.get("root", ""))
     if values.get("output"):
         values["output"] = _below(values["root"], values["output"])
+    if isinstance(values.get("names"), dict) and values["names"].get("gazetteer"):
+        values["names"]["gazetteer"] = _below(values["root"], values["names"]["gazetteer"])
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -27,6 +27,7 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
         | "share out to name" >> SharedOut()
         | "find names" >> beam.Map(steps.find_names).with_output_types(Chunk)
         | "find topics" >> beam.Map(steps.find_topics).with_output_types(Chunk)
+        | "add own columns" >> beam.Map(steps.add_columns).with_output_types(Chunk)
         | "write" >> Together(steps.write)
         | "commit" >> beam.FlatMap(steps.commit)
     )

@@ -16,6 +16,7 @@ from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
 from pipeline.log import STAGING, Entry, History, Manifest, read_history
+from pipeline.own_parts import check_own_parts
 from pipeline.plan import Planner
 from pipeline.staging import new_token
 from pipeline.steps import Batch, Steps
@@ -134,6 +135,7 @@ def run(
     Raises UsageError, WorldError, Busy, and Stopped on SIGINT and SIGTERM.
     """
     check_options(options)
+    check_own_parts(config)
     started = time.monotonic()
     inputs = new_inputs(config)
     config.filing()  # what cannot be loaded is said before anything is made

@@ -19,7 +19,7 @@ from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
 from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
-from transforms import copies, names, topics
+from transforms import copies, names, own_columns, topics
 from transforms.files import store_at
 from transforms.read import read_chunk
 from transforms.rows import rows_of
@@ -80,7 +80,8 @@ class Steps:
         """The unique articles with their names."""
 
         def named() -> Chunk:
-            articles = names.find_names(chunk.articles, self.config.models, self.config.names.labels)
+            settings = self.config.names
+            articles = names.find_names(chunk.articles, self.config.models, settings.labels, settings.gazetteer)
             return replace(chunk, articles=articles)
 
         return _timed("names", chunk, named)
@@ -92,6 +93,14 @@ class Steps:
             return replace(chunk, articles=topics.find_topics(chunk.articles, self.config.filing()))
 
         return _timed("topics", chunk, filed)
+
+    def add_columns(self, chunk: Chunk) -> Chunk:
+        """The unique articles with the user's own columns."""
+        own = self.config.own_columns()
+        if not own:
+            return chunk
+        add = own_columns.add_columns
+        return _timed("own columns", chunk, lambda: replace(chunk, articles=add(chunk.articles, own, self.config.root)))
 
     def write(self, chunks: Iterable[Chunk]) -> Iterator[Entry]:
         """The whole batch staged, and the log entry that would commit it."""

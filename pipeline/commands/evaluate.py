@@ -31,3 +31,22 @@ def evaluate_topics_command(
     articles = read_labelled(file, loaded.columns, filed.path, datetime.now(UTC))
     found = evaluate_topics(articles, filed)
     print_json(evaluation_json(found)) if as_json else click.echo("\n".join(evaluation_text(found)))
+
+
+@evaluate.command(name="entities")
+@configured
+@click.option("--language", default="en", show_default=True, metavar="CODE", help="The language of the texts.")
+@click.argument("file", required=False)
+def evaluate_entities_command(
+    config: str | None, file: str | None, language: str, output: str | None, changes: tuple[str, ...], as_json: bool
+) -> None:
+    """Precision, recall and F1 of names, confusion, and the most frequent mistakes.
+
+    FILE holds texts with their names: JSON Lines ({"text": …, "entities": [[start, end, label], …]}) or CoNLL.
+    """
+    from pipeline.evaluate_names import evaluate_names, read_labelled, result_json, result_text
+
+    config, file = config_and("a file of texts with their names", config, file)
+    loaded = load(config, output, changes)
+    result = evaluate_names(read_labelled(file), loaded.models, language, loaded.names.gazetteer)
+    print_json(result_json(result)) if as_json else click.echo(result_text(result))
