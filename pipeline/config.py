@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import xxhash
@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.near import Rules
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -39,6 +40,24 @@ class Names(_Section):
     labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
 
 
+class Dedup(_Section):
+    mode: Literal["near", "exact", "off"] = Field(
+        "near",
+        description="Copies that are recognised: near (cut, edited, other headline), exact (the same words) or off.",
+    )
+    look_back: int = Field(30, ge=0, description="Days between the dates of two articles that may be near copies.")
+    jaccard: float = Field(
+        0.4, gt=0, le=1, description="Near copies: from this part of all three-word runs of both texts in common, ..."
+    )
+    containment: float = Field(0.6, gt=0, le=1, description="... or this part of the shorter text's, ...")
+    edit_ratio: float = Field(
+        0.75, gt=0, le=1, description="... or this likeness letter by letter, if a fifth of the runs is common."
+    )
+
+    def rules(self) -> Rules:
+        return Rules(**self.model_dump())
+
+
 class Config(_Section):
     """What a run does."""
 
@@ -56,6 +75,7 @@ class Config(_Section):
     )
     names: Names = Names()
     batch: Batch = Batch()
+    dedup: Dedup = Dedup()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
     workers: int | None = Field(
@@ -89,7 +109,7 @@ class Config(_Section):
 
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names"})
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dedup"})
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 
