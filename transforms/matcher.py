@@ -7,7 +7,7 @@ cluster keeps exactly one article, nothing drifts from copy to copy, and a key i
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -55,6 +55,38 @@ class Past(NamedTuple):
 NOTHING = Past()
 
 
+class _Index:
+    """Articles by their keys. A key that more than HOT articles have is forgotten, so no look-up grows with them."""
+
+    def __init__(self, hot: Iterable[int] = ()) -> None:
+        self.articles: list[Kept] = []
+        self._by_key: dict[int, list[int]] = {}
+        self._hot = set(hot)
+
+    def add(self, one: Kept) -> None:
+        for key in one.fingerprint.keys.tolist():
+            if key not in self._hot:
+                numbers = self._by_key.setdefault(key, [])
+                numbers.append(len(self.articles))
+                if len(numbers) > HOT:
+                    self._hot.add(key)
+                    del self._by_key[key]
+        self.articles.append(one)
+
+    def candidates(self, new: Kept, look_back: int) -> list[Kept]:
+        """Articles that share enough keys, of another identity and not too far in time; most keys first."""
+        lists = (self._by_key.get(key, ()) for key in new.fingerprint.keys.tolist())
+        shared = Counter(chain.from_iterable(lists))
+        enough = [number for number, keys in shared.items() if keys >= LEAST_KEYS]
+        enough.sort(key=lambda number: (-shared[number], number))
+        found = (self.articles[number] for number in enough)
+        return list(islice((old for old in found if _may_be_copies(new, old, look_back)), MOST_COMPARED))
+
+
+def _may_be_copies(new: Kept, old: Kept, look_back: int) -> bool:
+    return old.identity != new.identity and abs((old.day - new.day).days) <= look_back
+
+
 class Matcher:
     """Finds what an article is a near copy of, among kept articles of the past and of its own batch.
 
@@ -72,90 +104,71 @@ class Matcher:
     ) -> None:
         self._rules, self._boilerplate, self._text_of = rules, boilerplate, text_of
         self._texts_left = MOST_TEXTS
-        self._kept: list[Kept] = []
-        self._is_copy: list[bool] = []
-        self._by_key: dict[int, list[int]] = defaultdict(list)
-        self._hot = set(past.hot)
+        self._kept, self._wholes = _Index(past.hot), _Index(past.hot)
         self._parts: dict[str, list[Fingerprint]] = defaultdict(list)
         self.roundups = set(roundups) | {one.article_id for one in past.kept if one.is_roundup}
         for one in past.kept:
-            self._add(one)
+            self._kept.add(one)
 
     def match(self, article: Article, batch: int) -> Copy | None:
         """What the article is a copy of: of all that it is verified against the likest, of equals the earliest."""
         new = kept_of(article, batch)
-        judged = [(number, self._judge(article, new, number)) for number in self._candidates(new)]
-        found = [(self._kept[number], one, number) for number, one in judged if one.method]
-        self._look_for_roundups(new, found)
+        self._note_larger_copies(new)
+        candidates = self._kept.candidates(new, self._rules.look_back)
+        judged = [(old, self._judge(article, new, old)) for old in candidates]
+        found = [(old, one) for old, one in judged if one.method]
+        for old, one in found:
+            if one.method == "containment":
+                self._note_part(old, new)
         links = [
-            (old, one)
-            for old, one, number in found
-            if not self._is_copy[number] and not (one.method == "containment" and self._holds_others(new, old))
+            (old, one) for old, one in found if not (one.method == "containment" and self._is_in_roundup(new, old))
         ]
         best = max(links, key=lambda link: link[1].likeness.jaccard, default=None)
         if best is None:
             return None
-        if new.fingerprint.tokens * _PART > best[0].fingerprint.tokens:
-            self._parts[new.article_id].append(best[0].fingerprint)
-            self._add(new, is_copy=True)
+        if best[1].method == "containment" and _is_part(best[0], new):
+            self._wholes.add(new)
         return _copy(new, *best)
 
     def keep(self, article: Article, batch: int) -> None:
         """The article is kept: later ones may be copies of it."""
-        self._add(kept_of(article, batch))
+        self._kept.add(kept_of(article, batch))
 
-    def _add(self, one: Kept, is_copy: bool = False) -> None:
-        number = len(self._kept)
-        self._kept.append(one)
-        self._is_copy.append(is_copy)
-        for key in one.fingerprint.keys.tolist():
-            if key not in self._hot:
-                self._by_key[key].append(number)
-                if len(self._by_key[key]) > HOT:
-                    self._hot.add(key)
-                    del self._by_key[key]
-
-    def _candidates(self, new: Kept) -> list[int]:
-        """Kept articles that share enough keys, of another identity and not too far in time; most keys first."""
-        lists = (self._by_key[key] for key in new.fingerprint.keys.tolist() if key in self._by_key)
-        shared = Counter(chain.from_iterable(lists))
-        enough = [number for number, keys in shared.items() if keys >= LEAST_KEYS and self._may_be(new, number)]
-        return sorted(enough, key=lambda number: (-shared[number], number))[:MOST_COMPARED]
-
-    def _may_be(self, new: Kept, number: int) -> bool:
-        old = self._kept[number]
-        return old.identity != new.identity and abs((old.day - new.day).days) <= self._rules.look_back
-
-    def _judge(self, article: Article, new: Kept, number: int) -> Judgement:
-        old = self._kept[number]
-
-        def ratio() -> float:
-            if self._texts_left <= 0 or self._is_copy[number]:
-                return 0.0
+    def _judge(self, article: Article, new: Kept, old: Kept) -> Judgement:
+        def texts() -> tuple[str, str] | None:
+            if self._texts_left <= 0:
+                return None
             self._texts_left -= old.batch != new.batch
-            return near.edit_ratio(whole_text(article), self._text_of(old))
+            return whole_text(article), self._text_of(old)
 
-        return near.judge(_side(new), _side(old), self._rules, ratio, self._boilerplate)
+        return near.judge(_side(new), _side(old), self._rules, texts, self._boilerplate)
 
-    def _holds_others(self, one: Kept, other: Kept) -> bool:
-        """Whether the larger of two articles is a round-up."""
+    def _note_larger_copies(self, new: Kept) -> None:
+        """A copy that says more than its original may be a round-up, and this its second part."""
+        for whole in self._wholes.candidates(new, self._rules.look_back):
+            if (
+                near.judge(_side(new), _side(whole), self._rules, lambda: None, self._boilerplate).method
+                == "containment"
+            ):
+                self._note_part(whole, new)
+
+    def _is_in_roundup(self, one: Kept, other: Kept) -> bool:
         larger = max(one, other, key=lambda side: side.fingerprint.tokens)
         return larger.article_id in self.roundups
 
-    def _look_for_roundups(self, new: Kept, found: Sequence[tuple[Kept, Judgement, int]]) -> None:
-        """A text that holds two unrelated articles is a round-up."""
-        for old, judgement, _ in found:
-            if judgement.method == "containment":
-                part, whole = sorted((old, new), key=lambda side: side.fingerprint.tokens)
-                if part.fingerprint.tokens < _PART * whole.fingerprint.tokens:
-                    self._note_part(whole.article_id, part.fingerprint)
+    def _note_part(self, one: Kept, other: Kept) -> None:
+        """The larger of two articles holds the smaller one. If it holds another that is unrelated, it is a round-up."""
+        part, whole = sorted((one, other), key=lambda side: side.fingerprint.tokens)
+        parts = self._parts[whole.article_id]
+        if not _is_part(part, whole) or whole.article_id in self.roundups or len(parts) >= _MOST_PARTS:
+            return
+        if any(near.are_unrelated(part.fingerprint, other) for other in parts):
+            self.roundups.add(whole.article_id)
+        parts.append(part.fingerprint)
 
-    def _note_part(self, whole: str, part: Fingerprint) -> None:
-        parts = self._parts[whole]
-        if whole not in self.roundups and len(parts) < _MOST_PARTS:
-            if any(near.are_unrelated(part, other) for other in parts):
-                self.roundups.add(whole)
-            parts.append(part)
+
+def _is_part(part: Kept, whole: Kept) -> bool:
+    return part.fingerprint.tokens < _PART * whole.fingerprint.tokens
 
 
 def kept_of(article: Article, batch: int) -> Kept:

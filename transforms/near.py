@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from transforms.fingerprints import SKETCH, Fingerprint, Hashes, words
+from transforms.number_words import is_number
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,15 @@ EDITED_JACCARD, EDITED_TOKENS = 0.20, 80
 """From where on the texts themselves are compared."""
 EDITED_LETTERS = 4_000
 """Of each text that are compared."""
+EDITED_WORDS = 600
+"""Of each text that are compared word by word."""
+MISREAD = 25
 REPEATED = 60
 """Articles of one source from which a shingle in all of them is boilerplate, such as a footer."""
 _LEFT, _KEPT, _BOILERPLATE_JACCARD = 8, 0.7, 0.9
 _SAME_SOURCE_TITLE, _SAME_SOURCE_JACCARD = 0.5, 0.9
 _UNRELATED = 0.05
+_NO_TEXTS = ("", "x")
 NO_HASHES = np.zeros(0, np.uint32)
 
 
@@ -118,10 +124,10 @@ def _common(one: Hashes, other: Hashes) -> int:
 
 
 def judge(
-    one: Side, other: Side, rules: Rules, edit_ratio: Callable[[], float], boilerplate: Hashes = NO_HASHES
+    one: Side, other: Side, rules: Rules, texts: Callable[[], tuple[str, str] | None], boilerplate: Hashes = NO_HASHES
 ) -> Judgement:
-    """Whether two texts are copies of each other. `edit_ratio` compares the texts themselves; it costs the most, so it
-    is asked last, and only where nothing else decides."""
+    """Whether two texts are copies of each other. `texts` gives both if they can be had; that costs the most, so they
+    are asked for only where the fingerprints do not decide."""
     alike = likeness(one.fingerprint, other.fingerprint, boilerplate)
     shared = _common(one.fingerprint.numbers, other.fingerprint.numbers)
     replaced = min(len(one.fingerprint.numbers), len(other.fingerprint.numbers)) - shared
@@ -133,7 +139,7 @@ def judge(
 
     if alike.is_boilerplate and alike.jaccard < _BOILERPLATE_JACCARD:
         return judged("", alike.jaccard, "they share what their source repeats everywhere")
-    if is_template(tokens, shared, replaced):
+    if is_template(tokens, shared, replaced) and not _may_be_misread(alike, replaced, texts):
         return judged("", alike.jaccard, "their numbers differ, as in a template that is filled in anew")
     is_same_source = one.source is not None and one.source == other.source
     if is_same_source and titles < _SAME_SOURCE_TITLE and alike.jaccard < _SAME_SOURCE_JACCARD:
@@ -143,7 +149,7 @@ def judge(
     if alike.containment >= rules.containment and alike.samples >= LEAST_SAMPLES:
         return judged("containment", alike.containment, "")
     is_close = alike.jaccard >= EDITED_JACCARD and tokens >= EDITED_TOKENS
-    if is_close and (ratio := edit_ratio()) >= rules.edit_ratio:
+    if is_close and (ratio := edit_ratio(*(texts() or _NO_TEXTS))) >= rules.edit_ratio:
         return judged("edit-ratio", ratio, "")
     return judged("", alike.jaccard, "too little of them is common")
 
@@ -156,10 +162,34 @@ def is_template(tokens: int, shared: int, replaced: int) -> bool:
     """
     share = replaced / max(shared + replaced, 1)
     return (
-        (tokens < 80 and replaced >= 1 and share > 0.20)
+        (tokens < 80 and replaced >= 1 and share > 0.22)
         or (tokens < 200 and replaced >= 2 and share > 0.25)
         or (replaced >= 6 and share > 0.60)
     )
+
+
+def _may_be_misread(alike: Likeness, replaced: int, texts: Callable[[], tuple[str, str] | None]) -> bool:
+    """Whether numbers differ as words do, by a letter here and there. Asks for the texts only if more of them differs
+    than the numbers account for: each is in three runs of three words."""
+    differing = (1 - alike.containment) * alike.samples
+    if alike.jaccard < EDITED_JACCARD or differing <= 6 * replaced:
+        return False
+    both = texts()
+    return both is not None and are_misread(*both, replaced)
+
+
+def are_misread(one: str, other: str, replaced: int) -> bool:
+    """Whether two texts differ as by typing or scanning errors: at least one word in MISREAD is another of like
+    letters, and twice as many words as numbers are."""
+    a, b = (words(text[: EDITED_LETTERS * 2])[:EDITED_WORDS] for text in (one, other))
+    pairs = [
+        pair
+        for step in Levenshtein.opcodes(a, b)
+        if step.tag == "replace"
+        for pair in zip(a[step.src_start : step.src_end], b[step.dest_start : step.dest_end], strict=False)
+    ]
+    alike = sum(not is_number(x) and not is_number(y) and fuzz.ratio(x, y) >= 60 for x, y in pairs)
+    return alike * MISREAD >= min(len(a), len(b)) and alike >= 2 * replaced
 
 
 def title_ratio(one: str, other: str) -> float:
