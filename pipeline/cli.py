@@ -10,6 +10,7 @@ import click
 import yaml
 
 from pipeline import __version__
+from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.shared import configured, load, print_json, warehouse_of, whole_path
 from schemas.errors import UsageError, WorldError, disk_trouble
@@ -51,6 +52,7 @@ def main() -> None:
     """
 
 
+main.add_command(compact)
 main.add_command(evaluate)
 
 

@@ -101,6 +101,10 @@ def index_name(number: int) -> str:
     return f"{INDEX}/{number:012}.parquet"
 
 
+def manifest_name(number: int) -> str:
+    return f"{SNAPSHOTS}/{number:012}.json"
+
+
 def fingerprints_name(number: int) -> str:
     return f"{FINGERPRINTS}/{number:012}.parquet"
 
@@ -110,7 +114,7 @@ def newest_manifest(store: Store) -> Manifest:
     numbers = numbered(store, SNAPSHOTS, ".json")
     if not numbers:
         return Manifest(number=0, index_rows=0)
-    return _decoded(store, f"{SNAPSHOTS}/{numbers[-1]:012}.json", Manifest)
+    return _decoded(store, manifest_name(numbers[-1]), Manifest)
 
 
 def numbered(store: Store, folder: str, ending: str) -> list[int]:

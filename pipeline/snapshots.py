@@ -11,7 +11,18 @@ from pipeline.fingerprint_files import folded_parts, without_fingerprints
 from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
 from pipeline.ledger import ledger_table
-from pipeline.log import FINGERPRINTS, INDEX, LOG, SNAPSHOTS, Entry, History, Manifest, index_name, snapshot_name
+from pipeline.log import (
+    FINGERPRINTS,
+    INDEX,
+    LOG,
+    SNAPSHOTS,
+    Entry,
+    History,
+    Manifest,
+    index_name,
+    manifest_name,
+    snapshot_name,
+)
 from pipeline.sorted_files import merged
 from transforms.files import Store
 
@@ -52,7 +63,7 @@ def fold(store: Store, history: History) -> None:
         fingerprints=folded_parts(store, history),
         without_fingerprints=without_fingerprints(history),
     )
-    store.create(f"{SNAPSHOTS}/{number:012}.json", msgspec.json.encode(manifest))
+    store.create(manifest_name(number), msgspec.json.encode(manifest))
 
 
 def _index_part(store: Store, entry: Entry) -> pa.Table:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def labels() -> dict[str, Labels]:
     with alike titles and much in common; negative: as much in common, but 48 hours apart. Others do not count."""
     positive, negative = set(), set()
     parents = list(range(len(items())))
-    for one, other, jaccard, containment in similar_pairs([item.text for item in items()]):
+    for one, other, jaccard, _ in similar_pairs([item.text for item in items()]):
         parents[_root(parents, one)] = _root(parents, other)
         a, b = items()[one], items()[other]
         apart = abs(a.moment - b.moment)
@@ -74,7 +73,9 @@ def labels() -> dict[str, Labels]:
     chance = random.Random(6)
     tuning = {root for root in sorted(roots) if chance.random() < 0.5}
     return {
-        name: Labels(*(frozenset(p for p in pairs if (_root(parents, p[0]) in tuning) == half) for pairs in (positive, negative)))
+        name: Labels(
+            *(frozenset(p for p in pairs if (_root(parents, p[0]) in tuning) == half) for pairs in (positive, negative))
+        )
         for name, half in (("tuning", True), ("test", False))
     }
 
@@ -92,7 +93,7 @@ def _same_title(one: str, other: str) -> bool:
 
 
 def similar_pairs(texts: Sequence[str]) -> Iterator[tuple[int, int, float, float]]:
-    """All pairs with a Jaccard of .3 or a containment of .6, exactly, of three-word runs of texts of 20 words and more."""
+    """All pairs with a Jaccard of .3 or a containment of .6, exactly, by the three-word runs of texts of 20 words."""
     numbers: dict[Any, int] = {}
     sets: list[Any] = []
     for text in texts:
@@ -119,13 +120,12 @@ def similar_pairs(texts: Sequence[str]) -> Iterator[tuple[int, int, float, float
 
 # Perturbed copies
 
-FOOTER = " ".join(
-    """Subscribers of the Harbour Group of newspapers may read all our reports on every device for a single price each
-    month and may end their subscription at any time. Write to our readers' desk if you have found a mistake in this
-    report or if you know more about what it tells. The group does not answer for pages of others to which it links.
-    All rights to texts and pictures are reserved, and nothing may be copied or sent on without our written leave. Our
-    offices are open on working days from nine until five, and our editors thank you for your trust in their work over
-    so many years now.""".split()
+FOOTER = (
+    "Subscribers of the Harbour Group of newspapers may read all our reports on every device for a single price each "
+    "month and may end their subscription at any time. Write to our readers' desk if you have found a mistake in this "
+    "report or if you know more about what it tells. The group does not answer for pages of others to which it links. "
+    "All rights to texts and pictures are reserved, and nothing may be copied or sent on without our written leave. "
+    "Our offices are open on working days from nine until five, and our editors thank you for your trust in their work."
 )
 INTRO = (
     "LONDON, Meridian News Service - In a report that was seen by this agency, the following was made known to "
