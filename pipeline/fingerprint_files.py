@@ -62,7 +62,7 @@ def fingerprint_table(articles: Iterable[Article], now: datetime, batch: int) ->
 
 def fingerprint_row(article: Article, place: str, batch: int) -> dict[str, object] | None:
     """None for a text without keys: nothing would ever find it."""
-    kept = kept_of(article, batch)
+    kept = kept_of(article, batch, unpack(article.fingerprint))
     keys = kept.fingerprint.keys
     if len(keys) < LEAST_KEYS:
         return None
@@ -153,7 +153,9 @@ def look_up_near(store: Store, history: History, articles: Iterable[Article], ba
     Memory is bounded by the batch: keys are read row group by row group, and only the rows of candidates are kept.
     Which rows are found depends on the articles alone, not on how they are cut into files.
     """
-    new = [kept_of(one, batch) for one in articles if one.outcome == "read" and one.fingerprint]
+    new = [
+        kept_of(one, batch, unpack(one.fingerprint)) for one in articles if one.outcome == "read" and one.fingerprint
+    ]
     wanted = _Wanted(new)
     names = file_names(history)
     if not names or not len(wanted.keys):

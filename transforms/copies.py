@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from rapidfuzz.distance import Indel
 
 from schemas.records import Article, Copy
-from transforms.fingerprints import Hashes, fingerprints
+from transforms.fingerprints import fingerprints
 from transforms.identity import tokens
-from transforms.matcher import NOTHING, Kept, Matcher, Past, boilerplate, is_earlier, whole_text
-from transforms.near import NO_HASHES, Rules, are_unrelated
+from transforms.matcher import NOTHING, Kept, Matcher, Overlap, Past, is_earlier, overlap, whole_text
+from transforms.near import Rules, are_unrelated
 
 TRIVIAL = 0.98
 """Share of common words from which a changed text is the same text, if its numbers are the same."""
@@ -77,10 +77,10 @@ def decide(
     that are near copies of a kept article. History beats the batch, and within it the earlier article.
     `text_of` gives the words of a canonical article of history; `past` what history has that may be nearly the same.
     """
-    stop = boilerplate(articles, past) if rules.mode == "near" else NO_HASHES
+    common = overlap(articles, past) if rules.mode == "near" else Overlap()
     roundups: frozenset[str] = frozenset()
     for _ in range(_MOST_ROUNDS):  # a round-up may be known for one only after its first part was decided
-        decision = _Decision(history, text_of, batch, rules, past, stop, roundups)
+        decision = _Decision(history, text_of, batch, rules, past, common, roundups)
         decided = [decision.of(rank, article) for rank, article in enumerate(articles)]
         if decision.roundups == roundups:
             break
@@ -110,13 +110,13 @@ class _Decision:
         batch: int,
         rules: Rules,
         past: Past,
-        stop: Hashes,
+        common: Overlap,
         roundups: frozenset[str],
     ) -> None:
         self._seen = {text: list(rows) for text, rows in history.items()}
         self._texts: dict[str, Text] = {}
         self._text_of, self._batch, self._rules = text_of, batch, rules
-        self._matcher = Matcher(rules, past, stop, self._text_of_kept, roundups)
+        self._matcher = Matcher(rules, past, common, self._text_of_kept, roundups)
         self._given = self._matcher.roundups - roundups
 
     @property

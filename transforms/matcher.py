@@ -10,6 +10,7 @@ from datetime import date, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
+import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from schemas.records import Article, Copy
@@ -55,31 +56,50 @@ class Past(NamedTuple):
 NOTHING = Past()
 
 
+class Overlap(NamedTuple):
+    """What the articles of a batch, and what the past has to compare with them, have in common."""
+
+    keys: frozenset[int] = frozenset()
+    """Keys of more than one of them; all others find nothing."""
+    boilerplate: Hashes = near.NO_HASHES
+
+
+def overlap(articles: Iterable[Article], past: Past) -> Overlap:
+    """The overlap of the articles that have fingerprints and the past."""
+    made = [(one.source, unpack(one.fingerprint)) for one in articles if one.fingerprint]
+    made += [(old.source, old.fingerprint) for old in past.kept]
+    keys = np.sort(np.concatenate([near.NO_HASHES, *(one.keys for _, one in made)]))
+    repeated = frozenset(keys[1:][keys[1:] == keys[:-1]].tolist()) - past.hot
+    return Overlap(repeated, near.boilerplate((source, one.sketch) for source, one in made))
+
+
 class _Index:
     """Articles by their keys. A key that more than HOT articles have is forgotten, so no look-up grows with them."""
 
-    def __init__(self, hot: Iterable[int] = ()) -> None:
-        self.articles: list[Kept] = []
+    def __init__(self) -> None:
+        self._articles: list[Kept] = []
         self._by_key: dict[int, list[int]] = {}
-        self._hot = set(hot)
+        self._hot: set[int] = set()
 
-    def add(self, one: Kept) -> None:
-        for key in one.fingerprint.keys.tolist():
+    def add(self, one: Kept, keys: Iterable[int]) -> None:
+        for key in keys:
             if key not in self._hot:
                 numbers = self._by_key.setdefault(key, [])
-                numbers.append(len(self.articles))
+                numbers.append(len(self._articles))
                 if len(numbers) > HOT:
                     self._hot.add(key)
                     del self._by_key[key]
-        self.articles.append(one)
+        self._articles.append(one)
 
-    def candidates(self, new: Kept, look_back: int) -> list[Kept]:
+    def candidates(self, new: Kept, keys: Iterable[int], look_back: int) -> list[Kept]:
         """Articles that share enough keys, of another identity and not too far in time; most keys first."""
-        lists = (self._by_key.get(key, ()) for key in new.fingerprint.keys.tolist())
+        if not self._articles:
+            return []
+        lists = (self._by_key.get(key, ()) for key in keys)
         shared = Counter(chain.from_iterable(lists))
         enough = [number for number, keys in shared.items() if keys >= LEAST_KEYS]
         enough.sort(key=lambda number: (-shared[number], number))
-        found = (self.articles[number] for number in enough)
+        found = (self._articles[number] for number in enough)
         return list(islice((old for old in found if _may_be_copies(new, old, look_back)), MOST_COMPARED))
 
 
@@ -98,23 +118,26 @@ class Matcher:
         self,
         rules: Rules,
         past: Past,
-        boilerplate: Hashes,
+        overlap: Overlap,
         text_of: Callable[[Kept], str],
         roundups: Iterable[str] = (),
     ) -> None:
-        self._rules, self._boilerplate, self._text_of = rules, boilerplate, text_of
+        self._rules, self._overlap, self._text_of = rules, overlap, text_of
         self._texts_left = MOST_TEXTS
-        self._kept, self._wholes = _Index(past.hot), _Index(past.hot)
+        self._kept, self._wholes = _Index(), _Index()
         self._parts: dict[str, list[Fingerprint]] = defaultdict(list)
         self.roundups = set(roundups) | {one.article_id for one in past.kept if one.is_roundup}
         for one in past.kept:
-            self._kept.add(one)
+            self._kept.add(one, self._keys(one.fingerprint))
 
     def match(self, article: Article, batch: int) -> Copy | None:
         """What the article is a copy of: of all that it is verified against the likest, of equals the earliest."""
-        new = kept_of(article, batch)
-        self._note_larger_copies(new)
-        candidates = self._kept.candidates(new, self._rules.look_back)
+        fingerprint = unpack(article.fingerprint)
+        if len(keys := self._keys(fingerprint)) < LEAST_KEYS:
+            return None
+        new = kept_of(article, batch, fingerprint)
+        self._note_larger_copies(new, keys)
+        candidates = self._kept.candidates(new, keys, self._rules.look_back)
         judged = [(old, self._judge(article, new, old)) for old in candidates]
         found = [(old, one) for old, one in judged if one.method]
         for old, one in found:
@@ -123,16 +146,21 @@ class Matcher:
         links = [
             (old, one) for old, one in found if not (one.method == "containment" and self._is_in_roundup(new, old))
         ]
-        best = max(links, key=lambda link: link[1].likeness.jaccard, default=None)
+        best = max(links, key=lambda link: _closeness(link[1]), default=None)
         if best is None:
             return None
         if best[1].method == "containment" and _is_part(best[0], new):
-            self._wholes.add(new)
+            self._wholes.add(new, keys)
         return _copy(new, *best)
 
     def keep(self, article: Article, batch: int) -> None:
         """The article is kept: later ones may be copies of it."""
-        self._kept.add(kept_of(article, batch))
+        fingerprint = unpack(article.fingerprint)
+        if len(keys := self._keys(fingerprint)) >= LEAST_KEYS:
+            self._kept.add(kept_of(article, batch, fingerprint), keys)
+
+    def _keys(self, fingerprint: Fingerprint) -> list[int]:
+        return [key for key in fingerprint.keys.tolist() if key in self._overlap.keys]
 
     def _judge(self, article: Article, new: Kept, old: Kept) -> Judgement:
         def texts() -> tuple[str, str] | None:
@@ -141,13 +169,13 @@ class Matcher:
             self._texts_left -= old.batch != new.batch
             return whole_text(article), self._text_of(old)
 
-        return near.judge(_side(new), _side(old), self._rules, texts, self._boilerplate)
+        return near.judge(_side(new), _side(old), self._rules, texts, self._overlap.boilerplate)
 
-    def _note_larger_copies(self, new: Kept) -> None:
+    def _note_larger_copies(self, new: Kept, keys: list[int]) -> None:
         """A copy that says more than its original may be a round-up, and this its second part."""
-        for whole in self._wholes.candidates(new, self._rules.look_back):
+        for whole in self._wholes.candidates(new, keys, self._rules.look_back):
             if (
-                near.judge(_side(new), _side(whole), self._rules, lambda: None, self._boilerplate).method
+                near.judge(_side(new), _side(whole), self._rules, lambda: None, self._overlap.boilerplate).method
                 == "containment"
             ):
                 self._note_part(whole, new)
@@ -171,7 +199,7 @@ def _is_part(part: Kept, whole: Kept) -> bool:
     return part.fingerprint.tokens < _PART * whole.fingerprint.tokens
 
 
-def kept_of(article: Article, batch: int) -> Kept:
+def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
     """An article of the batch as others are compared with it. Without a date it counts from when it was read."""
     moment = article.published_at or article.read_at
     return Kept(
@@ -183,7 +211,7 @@ def kept_of(article: Article, batch: int) -> Kept:
         source=article.source,
         place="",
         batch=batch,
-        fingerprint=unpack(article.fingerprint),
+        fingerprint=fingerprint,
     )
 
 
@@ -192,10 +220,9 @@ def whole_text(article: Article) -> str:
     return f"{article.title}\n{article.body}"
 
 
-def boilerplate(articles: Iterable[Article], past: Past) -> Hashes:
-    """What sources repeat, counted over a batch and what the past has to compare with it."""
-    new = ((article.source, unpack(article.fingerprint).sketch) for article in articles if article.fingerprint)
-    return near.boilerplate(chain(new, ((old.source, old.fingerprint.sketch) for old in past.kept)))
+def _closeness(judged: Judgement) -> tuple[bool, float]:
+    """Of several originals the one with the same numbers, then the one with the most in common."""
+    return judged.numbers_replaced == 0, judged.likeness.jaccard
 
 
 def _side(one: Kept) -> Side:
