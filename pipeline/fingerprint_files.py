@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.log import FINGERPRINTS, History, Part, fingerprints_name
+from pipeline.terminal import number_of
 from schemas.errors import WorldError
 from schemas.records import Article
 from transforms.files import Store
@@ -224,6 +225,16 @@ def _candidates(hits: npt.NDArray[np.int64], wanted: _Wanted) -> npt.NDArray[np.
     return np.unique(pairs[shared >= LEAST_KEYS][:, 1:], axis=0)
 
 
+def kept_articles(store: Store, history: History, most: int) -> list[Kept]:
+    """The newest kept articles that have fingerprints, oldest first."""
+    found: list[Kept] = []
+    for name in reversed(file_names(history)):
+        if len(found) >= most:
+            break
+        found += map(_kept, _whole(store, name).to_pylist())
+    return sorted(found, key=lambda one: (one.batch, one.day, one.article_id))[-most:]
+
+
 def _read(store: Store, groups: Sequence[_Group], places: npt.NDArray[np.int64]) -> Iterator[Kept]:
     """The rows at the places, row group by row group."""
     open_name, file = "", None
@@ -313,7 +324,7 @@ def check_comparable(history: History) -> None:
     if others:
         reason = f"were made by version {', '.join(map(str, others))} of the rules, and this is version {VERSION}"
     elif lacking:
-        reason = f"are missing for {lacking:,} articles, which were read with `dedup.mode` exact or off"
+        reason = f"are missing for {number_of(lacking, 'article')}, read with `dedup.mode` exact or off"
     else:
         return
     raise WorldError(

@@ -5,7 +5,7 @@ cluster keeps exactly one article, nothing drifts from copy to copy, and a key i
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain, islice
 from typing import NamedTuple
@@ -169,13 +169,13 @@ class Matcher:
             self._texts_left -= old.batch != new.batch
             return whole_text(article), self._text_of(old)
 
-        return near.judge(_side(new), _side(old), self._rules, texts, self._overlap.boilerplate)
+        return near.judge(side_of(new), side_of(old), self._rules, texts, self._overlap.boilerplate)
 
     def _note_larger_copies(self, new: Kept, keys: list[int]) -> None:
         """A copy that says more than its original may be a round-up, and this its second part."""
         for whole in self._wholes.candidates(new, keys, self._rules.look_back):
             if (
-                near.judge(_side(new), _side(whole), self._rules, lambda: None, self._overlap.boilerplate).method
+                near.judge(side_of(new), side_of(whole), self._rules, lambda: None, self._overlap.boilerplate).method
                 == "containment"
             ):
                 self._note_part(whole, new)
@@ -197,6 +197,19 @@ class Matcher:
 
 def _is_part(part: Kept, whole: Kept) -> bool:
     return part.fingerprint.tokens < _PART * whole.fingerprint.tokens
+
+
+def pairs_to_compare(articles: Sequence[Kept], look_back: int) -> Iterator[tuple[Kept, Kept]]:
+    """The pairs of which a matcher that kept them all would judge, the earlier one first."""
+    keys, index = overlap((), Past(articles)).keys, _Index()
+    for one in articles:
+        mine = [key for key in one.fingerprint.keys.tolist() if key in keys]
+        yield from ((old, one) for old in index.candidates(one, mine, look_back))
+        index.add(one, mine)
+
+
+def side_of(one: Kept) -> Side:
+    return Side(one.fingerprint, one.title, one.source)
 
 
 def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
@@ -223,10 +236,6 @@ def whole_text(article: Article) -> str:
 def _closeness(judged: Judgement) -> tuple[bool, float]:
     """Of several originals the one with the same numbers, then the one with the most in common."""
     return judged.numbers_replaced == 0, judged.likeness.jaccard
-
-
-def _side(one: Kept) -> Side:
-    return Side(one.fingerprint, one.title, one.source)
 
 
 def _copy(new: Kept, old: Kept, judged: Judgement) -> Copy:
