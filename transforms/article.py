@@ -17,6 +17,7 @@ from transforms.language import detect_all, language_code
 from transforms.pages import Opening, is_role, key, read_headline, read_opening, without_title
 from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
+from transforms.wire import find_wire
 
 RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
@@ -89,6 +90,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
     date = _date(record, opening, address, now)
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
     publisher = _label(record.source)
+    wire = find_wire(body, _names(record.authors) or opening.authors, publisher, (address.canonical,))
     who = identity(
         canonical_url=address.canonical, id=record.id, input=piece.input, position=record.position, publisher=publisher
     )
@@ -101,7 +103,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
         title=title,
         summary=summary,
         body=text,
-        authors=_names(record.authors) or opening.authors,
+        authors=wire.authors,
         published_at=date.reading.moment if date.reading else None,
         updated_at=updated.moment if updated else None,
         date_source=date.source,
@@ -111,6 +113,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
+        wire=wire.agency,
         word_count=count_words(text),
         content_hash=content,
         extraction=f"{piece.format} {RULES}",
