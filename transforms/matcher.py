@@ -141,15 +141,12 @@ class Matcher:
         judged = [(old, self._judge(article, new, old)) for old in candidates]
         found = [(old, one) for old, one in judged if one.method]
         for old, one in found:
-            if one.method == "containment":
-                self._note_part(old, new)
-        links = [
-            (old, one) for old, one in found if not (one.method == "containment" and self._is_in_roundup(new, old))
-        ]
+            self._note_part(old, new, one)
+        links = [(old, one) for old, one in found if not self._is_in_roundup(new, old, one)]
         best = max(links, key=lambda link: _closeness(link[1]), default=None)
         if best is None:
             return None
-        if best[1].method == "containment" and _is_part(best[0], new):
+        if self._holds(new, best[0], best[1]):
             self._wholes.add(new, keys)
         return _copy(new, *best)
 
@@ -174,29 +171,32 @@ class Matcher:
     def _note_larger_copies(self, new: Kept, keys: list[int]) -> None:
         """A copy that says more than its original may be a round-up, and this its second part."""
         for whole in self._wholes.candidates(new, keys, self._rules.look_back):
-            if (
-                near.judge(side_of(new), side_of(whole), self._rules, lambda: None, self._overlap.boilerplate).method
-                == "containment"
-            ):
-                self._note_part(whole, new)
+            judged = near.judge(side_of(new), side_of(whole), self._rules, lambda: None, self._overlap.boilerplate)
+            if judged.method:
+                self._note_part(whole, new, judged)
 
-    def _is_in_roundup(self, one: Kept, other: Kept) -> bool:
-        larger = max(one, other, key=lambda side: side.fingerprint.tokens)
-        return larger.article_id in self.roundups
+    def _holds(self, whole: Kept, part: Kept, judged: Judgement) -> bool:
+        """Whether an article has most of another and clearly more."""
+        is_larger = part.fingerprint.tokens < _PART * whole.fingerprint.tokens
+        return is_larger and judged.likeness.containment >= self._rules.containment
 
-    def _note_part(self, one: Kept, other: Kept) -> None:
+    def _is_in_roundup(self, one: Kept, other: Kept, judged: Judgement) -> bool:
+        part, whole = _by_size(one, other)
+        return whole.article_id in self.roundups and self._holds(whole, part, judged)
+
+    def _note_part(self, one: Kept, other: Kept, judged: Judgement) -> None:
         """The larger of two articles holds the smaller one. If it holds another that is unrelated, it is a round-up."""
-        part, whole = sorted((one, other), key=lambda side: side.fingerprint.tokens)
+        part, whole = _by_size(one, other)
         parts = self._parts[whole.article_id]
-        if not _is_part(part, whole) or whole.article_id in self.roundups or len(parts) >= _MOST_PARTS:
+        if not self._holds(whole, part, judged) or whole.article_id in self.roundups or len(parts) >= _MOST_PARTS:
             return
         if any(near.are_unrelated(part.fingerprint, other) for other in parts):
             self.roundups.add(whole.article_id)
         parts.append(part.fingerprint)
 
 
-def _is_part(part: Kept, whole: Kept) -> bool:
-    return part.fingerprint.tokens < _PART * whole.fingerprint.tokens
+def _by_size(one: Kept, other: Kept) -> tuple[Kept, Kept]:
+    return (one, other) if one.fingerprint.tokens < other.fingerprint.tokens else (other, one)
 
 
 def pairs_to_compare(articles: Sequence[Kept], look_back: int) -> Iterator[tuple[Kept, Kept]]:
