@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 if not (3, 11) <= sys.version_info < (3, 14):
     sys.exit(f"newsbeam needs Python 3.11 to 3.13; this is {sys.version.split()[0]}.")
@@ -60,6 +60,11 @@ EXTRAS = {
     ],
 }
 
+# A plain library that `transforms/native.py` loads. Without a compiler the installation goes on, and numpy is used.
+KERNEL = Extension(
+    "transforms._kernel", ["transforms/kernel.c"], extra_compile_args=["-O3", "-fno-math-errno"], optional=True
+)
+
 setup(
     name="newsbeam",
     version=VERSION,
@@ -68,8 +73,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=["pipeline", "pipeline.commands", "transforms", "transforms.formats", "schemas"],
+    packages=[
+        *("pipeline", "pipeline.commands", "schemas"),
+        *("transforms", "transforms.extraction", "transforms.feeds", "transforms.formats"),
+    ],
     package_data={"transforms": ["data/*"]},
+    ext_modules=[KERNEL],
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["newsbeam = pipeline.cli:main"]},

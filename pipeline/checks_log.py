@@ -131,7 +131,9 @@ def check_accounting(log: Log) -> Iterator[Finding]:
             ("index rows", 2 * run.unique + run.duplicates, batch.index_rows),
         ]
         if batch.number > log.manifest.number:
+            skipped = sum(sum(piece.skipped.values()) for piece in batch.pieces)
             pairs.append(("records of its pieces", run.read, sum(piece.records for piece in batch.pieces)))
+            pairs.append(("skipped", sum(count.value for count in run.skipped_by_reason), skipped))
         if wrong := unequal(pairs):
             yield Finding(f"The counts of batch {batch.number} do not add up: {wrong}.", _restore_entry(log, batch))
 

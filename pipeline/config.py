@@ -58,6 +58,20 @@ class Dedup(_Section):
         return Rules(**self.model_dump())
 
 
+class Dates(_Section):
+    file_name: str | None = Field(
+        None, description="How a date stands in the inputs' names, such as `%Y/%m/%d`; used where nothing else says it."
+    )
+
+    @field_validator("file_name")
+    @classmethod
+    def _names_a_day(cls, value: str | None) -> str | None:
+        parts = sorted(re.findall("%.?", value or ""))
+        if value and parts not in (["%Y", "%d", "%m"], ["%d", "%m", "%y"]):
+            raise ValueError("the pattern needs %Y (or %y), %m and %d, each once, and no other %")
+        return value
+
+
 class Config(_Section):
     """What a run does."""
 
@@ -74,6 +88,7 @@ class Config(_Section):
         description="Language: the spaCy package or path that finds its names; null for none. Added to the default.",
     )
     names: Names = Names()
+    dates: Dates = Dates()
     batch: Batch = Batch()
     dedup: Dedup = Dedup()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
@@ -109,7 +124,7 @@ class Config(_Section):
 
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dedup"})
+        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "dedup"})
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 

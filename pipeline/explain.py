@@ -197,7 +197,7 @@ def _letter(connection: duckdb.DuckDBPyConnection, store: Store, row: dict[str, 
 def _records(store: Store, batch: int, input: str) -> tuple[int, int] | None:
     """The first and last record of the input that its batch brought; None once a snapshot has taken the entry in."""
     try:
-        pieces = [piece for piece in read_entry(store, batch).pieces if piece.input == input]
+        pieces = [piece for piece in read_entry(store, batch).pieces if piece.named == input]
     except (OSError, ValueError):
         return None
     return (min(piece.first for piece in pieces), max(piece.end for piece in pieces) - 1) if pieces else None

@@ -43,19 +43,15 @@ def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Ta
         if article.outcome not in ("unique", "duplicate"):
             continue
         canonical = article.copy.duplicate_of if article.copy else article.article_id
-        payload = {
-            "article_id": bytes.fromhex(article.article_id),
-            "canonical": bytes.fromhex(canonical),
-            "place": places.get(canonical) or (article.copy.place if article.copy else ""),
-            "batch": batch,
-            "rank": rank,
-            "published_at": article.published_at,
-        }
-        keys = [by_identity(article)] + ([by_content(article)] if article.outcome == "unique" else [])
-        for text in keys:
-            key, check = key_pair(text)
-            rows.append({"key": key, "check": check, **payload})
-    return sorted_by_key(pa.Table.from_pylist(rows, SCHEMA))
+        place = places.get(canonical) or (article.copy.place if article.copy else "")
+        ids = bytes.fromhex(article.article_id), bytes.fromhex(canonical)
+        rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank, article.published_at))
+        if article.outcome == "unique":
+            rows.append((*key_pair(by_content(article)), *ids, place, batch, rank, article.published_at))
+    if not rows:
+        return SCHEMA.empty_table()
+    columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
+    return sorted_by_key(pa.Table.from_arrays(columns, schema=SCHEMA))
 
 
 def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, list[Known]]:

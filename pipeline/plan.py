@@ -1,30 +1,19 @@
 """Planning: what is new in the inputs, cut into chunks, a batch at a time."""
 
 import io
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from pipeline.ledger import Ledger, Span
-from pipeline.spool import Spool, Tee
-from schemas.records import Chunk, Piece, Problem
-from transforms.compression import UNPACK_ERRORS, Readable, plain_name, unpacked
+from pipeline.cutting import CHUNK_BYTES, CHUNK_RECORDS, Cutting, cuttings
+from pipeline.ledger import Ledger
+from pipeline.spool import Spool
+from schemas.records import Chunk, Piece
 from transforms.files import Info, Store
-from transforms.formats import format_named, recognise, unrecognised
-from transforms.formats.base import HEAD, Cut, Format
-
-CHUNK_RECORDS = 256
-CHUNK_BYTES = 1_000_000
-_SKIP = 1 << 20
-
-
-class Cutting(NamedTuple):
-    """A piece, and its bytes where they must be laid in the spool."""
-
-    piece: Piece
-    data: bytes | None
+from transforms.formats import format_named
 
 
 class Planner:
@@ -80,7 +69,7 @@ class Planner:
         if data is None:
             data = self._store.read(piece.input, piece.at, piece.length)
         cut = next(format_named(piece.format).cut(io.BytesIO(data), records))
-        shorter = replace(piece, records=cut.records, length=cut.length, last=False)
+        shorter = replace(piece, records=cut.records, length=cut.length, last=False, skipped=cut.skipped)
         return Cutting(shorter, None if cutting.data is None else data[: cut.length])
 
     def _input(self, info: Info) -> Iterator[Cutting]:
@@ -91,7 +80,8 @@ class Planner:
             return
         try:
             with self._store.open(info.name) as self._open:
-                for cutting in cuttings(self._store.path(info.name), info, self._open, done):
+                scratch = os.path.dirname(self._spool.path)
+                for cutting in cuttings(self._store.path(info.name), info, self._open, done, scratch):
                     if self._store.info(info.name) != info:
                         self.changed.add(info.name)
                         return
@@ -108,68 +98,6 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def cuttings(path: str, info: Info, file: BinaryIO, done: Span) -> Iterator[Cutting]:
-    """The pieces of an open file after what is done. The last one says so, and every byte is in one of them."""
-    blank = Piece(
-        input=info.name, version=info.version, format="", first=done.end, records=1, offset=done.end_offset,
-        length=0, last=True, path=path, at=done.end_offset,
-    )  # fmt: skip
-    try:
-        head = unpacked(file)[0].read(HEAD)
-    except UNPACK_ERRORS as error:
-        yield Cutting(replace(blank, length=info.size, problem=_broken(error)), None)
-        return
-    name = plain_name(info.name)
-    form = recognise(head, name)
-    if form is None:
-        yield Cutting(replace(blank, length=info.size, problem=unrecognised(head, name)), None)
-        return
-    held: Cutting | None = None
-    for cut, data in _cuts(form, file, done):
-        if held:
-            yield Cutting(replace(held.piece, last=False), held.data)
-        offset = done.end_offset + cut.offset
-        first = held.piece.end if held else done.end
-        piece = replace(
-            blank, format=form.name, first=first, records=cut.records, offset=offset, length=cut.length,
-            at=offset, problem=cut.problem,
-        )  # fmt: skip
-        held = Cutting(piece, data)
-    yield held or Cutting(replace(blank, format=form.name, records=0), None)
-
-
-def _cuts(form: Format, file: BinaryIO, done: Span) -> Iterator[tuple[Cut, bytes | None]]:
-    """The cuts after what is done, of a compressed input with their bytes.
-
-    A break is the last cut: it holds what was unpacked before it but is no whole record, and the problem.
-    """
-    file.seek(0)
-    stream, compressed = unpacked(file)
-    end = 0
-    tee = Tee(stream)
-    try:
-        if compressed:
-            _skip(stream, done.end_offset)
-        else:
-            file.seek(done.end_offset)
-        for cut in form.cut(tee if compressed else stream, CHUNK_RECORDS):
-            end = cut.offset + cut.length
-            yield cut, tee.take(cut.length) if compressed else None
-    except UNPACK_ERRORS as error:
-        rest = tee.pending
-        yield Cut(end, rest, 1, _broken(error)), tee.take(rest) if compressed else None
-
-
-def _skip(stream: Readable, length: int) -> None:
-    """Read on without keeping: what a resumed run has done already."""
-    while length > 0 and (data := stream.read(min(length, _SKIP))):
-        length -= len(data)
-
-
-def _broken(error: BaseException) -> Problem:
-    return Problem("BrokenFile", f"the input cannot be unpacked beyond here: {error}")
 
 
 def chunks(pieces: Iterable[Piece]) -> list[Chunk]:

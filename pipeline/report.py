@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from pipeline.run import Summary
-from pipeline.terminal import visible
+from pipeline.terminal import ranked, visible
 
 QUIET_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -81,9 +81,10 @@ def summary_text(summary: Summary, output: str) -> str:
         "dead letters": summary.dead,
     }
     lines += [f"  {number:>9,} {name}{_reasons(summary, name)}" for name, number in counts.items()]
+    if summary.skipped_by_reason:
+        lines.append(f"Skipped, since it can be no article: {ranked(summary.skipped_by_reason)}")
     if summary.topics:
-        topics = sorted(summary.topics.items(), key=lambda item: (-item[1], item[0]))
-        lines.append("Topics: " + ", ".join(f"{topic} {number:,}" for topic, number in topics))
+        lines.append(f"Topics: {ranked(summary.topics)}")
     lines.append(f"The tables are in {output}. Look at them, for example, with")
     lines.append(
         f'  newsbeam query --output {output} "SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10"'

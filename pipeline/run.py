@@ -45,6 +45,7 @@ class Summary(Struct, kw_only=True):
     known: int = 0
     dead: int = 0
     dead_by_class: dict[str, int] = {}
+    skipped_by_reason: dict[str, int] = {}
     topics: dict[str, int] = {}
     inputs: int = 0
     unreadable: dict[str, str] = {}
@@ -56,8 +57,9 @@ class Summary(Struct, kw_only=True):
         self.batches += 1
         for name in ("read", "unique", "duplicates", "known", "dead"):
             setattr(self, name, getattr(self, name) + getattr(entry.run, name))
-        dead = {count.name: int(count.value) for count in entry.run.dead_by_class}
-        self.dead_by_class = dict(Counter(self.dead_by_class) + Counter(dead))
+        for name in ("dead_by_class", "skipped_by_reason"):
+            counts = {count.name: int(count.value) for count in getattr(entry.run, name)}
+            setattr(self, name, dict(Counter(getattr(self, name)) + Counter(counts)))
         self.topics = dict(Counter(self.topics) + Counter(entry.topics))
         self.changed = sorted({*self.changed, *entry.changed})
 

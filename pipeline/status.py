@@ -15,7 +15,7 @@ from pipeline.ledger import Span, joined, ledger_table
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import STAGING, History, read_history, snapshot_name
 from pipeline.staging import is_garbage
-from pipeline.terminal import number_of, size_text, visible
+from pipeline.terminal import number_of, ranked, size_text, visible
 from pipeline.warehouse import warehouse_at
 from schemas.errors import WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Run
@@ -80,6 +80,7 @@ class Status(Struct, frozen=True, kw_only=True):
     unfinished: list[int]
     outcomes: dict[str, int]
     dead_by_class: dict[str, int]
+    skipped_by_reason: dict[str, int]
     topics: dict[str, int]
     tables: dict[str, Size]
     inputs_done: int
@@ -115,6 +116,7 @@ class _Totals:
         self.batches = 0
         self.outcomes: Counter[str] = Counter(dict.fromkeys(_OUTCOMES, 0))
         self.dead: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.topics: Counter[str] = Counter()
         self.tables = {name: Size() for name in TABLES}
         self.dates: tuple[str, str] | None = None
@@ -125,6 +127,7 @@ class _Totals:
         for name in _OUTCOMES:
             self.outcomes[name] += getattr(entry.run, name)
         self.dead.update({count.name: int(count.value) for count in entry.run.dead_by_class})
+        self.skipped.update({count.name: int(count.value) for count in entry.run.skipped_by_reason})
         self.topics.update(entry.topics)
         for file in entry.files:
             self._add_file(file)
@@ -169,6 +172,7 @@ def _status(store: Store) -> Status:
         unfinished=[entry.number for entry in history.tail if entry.number > done],
         outcomes=dict(totals.outcomes),
         dead_by_class=dict(sorted(totals.dead.items())),
+        skipped_by_reason=dict(sorted(totals.skipped.items())),
         topics=dict(sorted(totals.topics.items())),
         tables=totals.tables,
         inputs_done=whole,
@@ -288,10 +292,10 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
 def _outcome_lines(status: Status) -> Iterator[tuple[str, str]]:
     names = {"unique": "unique", "duplicates": "copies", "known": "known", "dead": "dead letters"}
     for name, shown in names.items():
-        parts = {"unique": status.topics, "dead": status.dead_by_class}.get(name, {})
-        ranked = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
-        detail = ", ".join(f"{visible(part)} {number:,}" for part, number in ranked)
+        detail = ranked({"unique": status.topics, "dead": status.dead_by_class}.get(name, {}))
         yield "", f"{status.outcomes[name]:>13,} {shown}{': ' * bool(detail)}{detail}"
+    if status.skipped_by_reason:
+        yield "Skipped", f"{sum(status.skipped_by_reason.values()):,}, no records: {ranked(status.skipped_by_reason)}"
 
 
 def _input_lines(status: Status) -> Iterator[tuple[str, str]]:

@@ -60,9 +60,10 @@ class Steps:
     def read(self, chunk: Chunk) -> Chunk:
         """From pieces of input to articles, each `read` or `dead`."""
         root = store_at(self.config.root)
+        columns, dated_by = self.config.columns, self.config.dates.file_name
 
         def read() -> Chunk:
-            done = read_chunk(chunk, root, self.config.columns, self.batch.now)
+            done = read_chunk(chunk, root, columns, self.batch.now, dated_by)
             if self.config.dedup.mode != "near":
                 return done
             return replace(done, articles=copies.with_fingerprints(done.articles))
@@ -131,8 +132,11 @@ class Steps:
         outcomes = Counter(article.outcome for article in articles)
         reasons = Counter(article.letter.error_class for article in articles if article.letter)
         steps = Counter({"write": writing})
+        skipped: Counter[str] = Counter()
         for chunk in chunks:
             steps.update(chunk.seconds)
+            for piece in chunk.pieces:
+                skipped.update(piece.skipped)
         return Run(
             batch=self.batch.number,
             started_at=datetime.fromtimestamp(self.batch.began, UTC),
@@ -143,6 +147,7 @@ class Steps:
             known=outcomes["known"],
             dead=outcomes["dead"],
             dead_by_class=_counts(reasons),
+            skipped_by_reason=_counts(skipped),
             steps=_counts(steps),
             inputs=len({piece.input for chunk in chunks for piece in chunk.pieces}),
             versions=versions(),
@@ -184,14 +189,13 @@ def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:
     changed = {name for chunk in chunks for name in chunk.changed}
     if not changed:
         return list(chunks)
-    return [
-        replace(
-            chunk,
-            pieces=[piece for piece in chunk.pieces if piece.input not in changed],
-            articles=[article for article in chunk.articles if article.input not in changed],
-        )
-        for chunk in chunks
-    ]
+    return [_without(chunk, changed) for chunk in chunks]
+
+
+def _without(chunk: Chunk, inputs: set[str]) -> Chunk:
+    pieces = [piece for piece in chunk.pieces if piece.input not in inputs]
+    left = {piece.named for piece in pieces}
+    return replace(chunk, pieces=pieces, articles=[article for article in chunk.articles if article.input in left])
 
 
 def check_complete(chunk: Chunk) -> None:

@@ -1,5 +1,7 @@
 """Texts for a person: what comes from outside is made harmless, numbers are made readable."""
 
+from collections.abc import Mapping
+
 
 def visible(text: str, keep: str = "") -> str:
     """The text with whatever is no visible character as an escape, so that it cannot steer a terminal."""
@@ -24,3 +26,9 @@ def size_text(size: float) -> str:
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
+
+
+def ranked(counts: Mapping[str, int]) -> str:
+    """`image 1,200, redirect 40`: the highest first."""
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{visible(name)} {number:,}" for name, number in order)

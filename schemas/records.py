@@ -109,7 +109,9 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     entity_model: Annotated[str | None, "name and version of the model that found the names; null if none did"] = None
     extraction: Annotated[str, "how the text was obtained: the format's name and the rules' version"] = ""
     problems: Annotated[list[str], "what went wrong on the way without costing the article"] = []
-    input: Annotated[str, "the file or feed that it came from, below the configured root"] = ""
+    input: Annotated[
+        str, "the file or feed that it came from, below the configured root; in an archive: archive!/member"
+    ] = ""
     read_at: Annotated[datetime | None, "the clock of the batch that read it, UTC"] = None
     # What decides where it goes; not columns of `articles`.
     position: int = 0
@@ -133,7 +135,7 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
     """A run of whole records of one input: the unit that is handed out, and that the ledger remembers.
 
     Offsets and lengths count bytes of the unpacked input. `path` and `at` tell where those bytes can be read:
-    in the input itself, or in a spool file if the input is compressed.
+    in the input itself, or in a spool file if the input is compressed, an archive or turned into JSON Lines.
     """
 
     input: str
@@ -147,6 +149,15 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     at: int
     problem: Problem | None = None
+    member: str | None = None
+    """The name of the file within the input, if that is an archive."""
+    skipped: dict[str, int] = {}
+    """What was met that can be no article, by reason; these are no records."""
+
+    @property
+    def named(self) -> str:
+        """What the column `input` says: the input's name, and behind an exclamation mark the member's."""
+        return self.input if self.member is None else f"{self.input}!/{self.member}"
 
     @property
     def end(self) -> int:

@@ -43,6 +43,9 @@ class Run(Struct, frozen=True, kw_only=True):
     known: Annotated[int, "articles seen before, unchanged: no row"]
     dead: Annotated[int, "dead letters"]
     dead_by_class: Annotated[list[Count], "dead letters by error_class"]
+    skipped_by_reason: Annotated[
+        list[Count], "what inputs hold beside records and can be no article, such as images in a web archive, by reason"
+    ] = []
     steps: Annotated[list[Count], "seconds of work per step, summed over the worker processes"]
     inputs: Annotated[int, "files and feeds that the batch read from"]
     versions: Annotated[list[str], "what made the rows: newsbeam, rules, libraries, each with its version"]

@@ -1,14 +1,18 @@
 """Reading an input the plain way: unpacked at once, piece after piece, in this process."""
 
 import io
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.cutting import cuttings
+from pipeline.ledger import Span
 from schemas.records import Article, Piece
 from transforms.article import read_piece
-from transforms.compression import plain_name, unpacked
-from transforms.formats import recognise
+from transforms.compression import plain_name
+from transforms.files import Info
+from transforms.formats import format_named, recognise
 from transforms.formats.base import HEAD, Cut, Format
 from transforms.topics import find_topic
 
@@ -18,16 +22,22 @@ COLUMNS: Mapping[str, str] = {}
 
 def read_file(path: Path, columns: Mapping[str, str] = COLUMNS) -> list[Article]:
     """The articles of a file, with the topics that its publisher gives them."""
-    with path.open("rb") as file:
-        stream, _ = unpacked(file)
-        data = b"".join(iter(lambda: stream.read(1 << 20), b""))
-    return [find_topic(article) for article in read_bytes(data, path.name, columns)]
+    info = Info(path.name, path.stat().st_size, "1")
+    articles: list[Article] = []
+    with path.open("rb") as file, tempfile.TemporaryDirectory() as scratch:
+        for piece, data in cuttings(str(path), info, file, Span(0, 0, 0, 0, False), scratch):
+            part = path.read_bytes()[piece.at :][: piece.length] if data is None else data
+            format = format_named(piece.format) if piece.format else None
+            articles += read_piece(piece, part, format, dict(columns), NOW)
+    return [find_topic(article) for article in articles]
 
 
 def read_bytes(data: bytes, name: str, columns: Mapping[str, str] = COLUMNS) -> list[Article]:
     """The articles of an unpacked input. Fails if no format recognises it."""
     format = recognise(data[:HEAD], plain_name(name))
     assert format, f"{name} is not recognised"
+    if format.lines:
+        data = b"".join(format.lines(io.BytesIO(data), 0))
     articles: list[Article] = []
     for cut in format.cut(io.BytesIO(data), 256):
         piece = piece_of(cut, format, name, len(articles))

@@ -38,7 +38,7 @@ CASES: list[tuple[str, bytes, int, dict[str, int]]] = [
     ("junk.jsonl", NOISE, 0, {"BinaryFile": 1}),
     ("junk.txt", NOISE, 0, {"BinaryFile": 1}),
     ("junk.gz", gzip.compress(NOISE), 0, {"BinaryFile": 1}),
-    ("page.html", b"<html><body><p>Not yet.</p></body></html>", 0, {"UnknownFormat": 1}),
+    ("page.html", b"<html><body><p></p></body></html>", 0, {"NoText": 1}),
     ("badline.jsonl", line(1) + b'{"title": \n' + line(2), 2, {"InvalidJson": 1}),
     ("array.jsonl", line(1) + b"[1, 2]\n" + line(2), 2, {"NotAnObject": 1}),
     ("deep.jsonl", line(1) + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n" + line(2), 2, {"TooDeep": 1}),

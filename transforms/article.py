@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from schemas.errors import WorldError
 from schemas.records import Article, Letter, Piece, Problem
-from transforms.dates import Reading, date_in_url, read_date
+from transforms.dates import (
+    Reading,
+    date_in_dateline,
+    date_in_line,
+    date_in_name,
+    date_in_url,
+    read_date,
+    surest_date,
+)
+from transforms.extraction.fragments import html_to_paragraphs, is_markup, without_tags
 from transforms.formats.base import MAX_RAW, Failure, Format, Record
 from transforms.furniture import without_furniture
 from transforms.identity import article_id, content_hash, identity, letter_id
@@ -23,6 +32,8 @@ RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
 PAGES = ("text",)
 """Formats that give a whole page as text, headline and all."""
+PLAIN = (*PAGES, "html", "feed")
+"""Formats whose texts are plain; those of others may be markup."""
 MOST_NAMES = 50
 """Authors or categories that are kept."""
 _LONGEST_LABEL = 200
@@ -58,12 +69,13 @@ class Date(NamedTuple):
     source: str
 
 
-def make_whole(record: Record, piece: Piece, now: datetime) -> Article:
-    """The article that a record stands for. `now` is the clock of the batch, UTC.
+def make_whole(record: Record, piece: Piece, now: datetime, dated_by: str | None = None) -> Article:
+    """The article that a record stands for. `now` is the clock of the batch, UTC; `dated_by` the pattern of dates in
+    the inputs' names.
 
     Raises Unreadable where there is neither a title nor a text.
     """
-    return with_languages([_made(record, piece, now)])[0]
+    return with_languages([_made(record, piece, now, dated_by)])[0]
 
 
 def with_languages(articles: Sequence[Article]) -> list[Article]:
@@ -79,20 +91,26 @@ def _all_text(article: Article) -> str:
     return f"{article.title}\n{article.body}"
 
 
-def _made(record: Record, piece: Piece, now: datetime) -> Article:
+def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> Article:
     """The whole article but for its language, which is as metadata says."""
+    if piece.format not in PLAIN:
+        record = _without_markup(record)
     opening = read_opening(without_furniture(paragraphs(record.text or "")), now)
     title, summary, body = _texts(record, opening, piece.format in PAGES)
     text = "\n\n".join(body)
     if not title and not text:
         raise Unreadable(Problem("NoText", "The record holds neither a title nor a text that is not page furniture."))
     address = _address(record)
-    date = _date(record, opening, address, now)
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
+    date = _date(record, opening, body, address, updated, now, date_in_name(piece.input, dated_by, now))
     publisher = _label(record.source)
     wire = find_wire(body, _names(record.authors) or opening.authors, publisher, (address.canonical,))
     who = identity(
-        canonical_url=address.canonical, id=record.id, input=piece.input, position=record.position, publisher=publisher
+        canonical_url=None if record.shared_address else address.canonical,
+        id=record.id,
+        input=piece.input,
+        position=record.position,
+        publisher=record.feed_url or publisher,
     )
     content = content_hash(title, text)
     return Article(
@@ -110,6 +128,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
         date_precision=date.reading.precision if date.reading else None,
         language=language_code(record.language),
         source=_publisher(publisher) or host_name(address.canonical),
+        feed_url=record.feed_url,
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
@@ -118,7 +137,7 @@ def _made(record: Record, piece: Piece, now: datetime) -> Article:
         content_hash=content,
         extraction=f"{piece.format} {RULES}",
         problems=[*record.problems, *_problems(record, title, text, address, date)],
-        input=piece.input,
+        input=piece.named,
         read_at=now,
         position=record.position,
     )
@@ -145,15 +164,38 @@ def _address(record: Record) -> Address:
     return Address(given or one_line((record.url or "")[:2_000]) or None, canonical(given))
 
 
-def _date(record: Record, opening: Opening, address: Address, now: datetime) -> Date:
-    """The first date that can be believed: the record's own, else the one in the page's first lines, or the address."""
-    if record.published and (reading := read_date(one_line(record.published), now, record.language)):
-        return Date(reading, "metadata")
-    if opening.published:
-        return Date(opening.published, "text")
+def _without_markup(record: Record) -> Record:
+    """The record with paragraphs where a field holds HTML."""
+    text = html_to_paragraphs(record.text) if record.text and is_markup(record.text) else record.text
+    summary = record.summary
+    if summary and is_markup(summary):
+        summary = html_to_paragraphs(summary)
+    return replace(record, title=without_tags(record.title or "") or None, summary=summary, text=text)
+
+
+def _date(
+    record: Record,
+    opening: Opening,
+    body: Sequence[str],
+    address: Address,
+    updated: Reading | None,
+    now: datetime,
+    name: Reading | None,
+) -> Date:
+    """The first date that can be believed: the record's own, what the page shows, its dateline, its address, its
+    input's name."""
+    given = filter(None, (record.published, *record.more_dates))
+    if reading := surest_date(map(one_line, given), now, record.language):
+        return Date(reading, record.date_source)
+    if updated and record.date_source == "feed":  # many feeds have no other date
+        return Date(updated, "feed")
+    shown = (date_in_line(one_line(text), now) for text in record.shown_dates)
+    text = next((found[0] for found in shown if found), None) or opening.published
+    if text := text or date_in_dateline(body[0] if body else "", now, address.url, updated):
+        return Date(text, "text")
     if reading := date_in_url(address.url, now):
         return Date(reading, "url")
-    return Date(None, "arrival")
+    return Date(name, "file") if name else Date(None, "arrival")
 
 
 def _names(authors: Iterable[str]) -> list[str]:
@@ -189,7 +231,7 @@ def _address_of_image(url: str | None) -> str | None:
 
 def _problems(record: Record, title: str, text: str, address: Address, date: Date) -> list[str]:
     """What a reader of the row should know was missing or not understood."""
-    unread = record.published and date.source != "metadata"
+    unread = record.published and date.source != record.date_source
     checks = {
         "no title": not title,
         "no body": not text,
@@ -200,7 +242,12 @@ def _problems(record: Record, title: str, text: str, address: Address, date: Dat
 
 
 def read_piece(
-    piece: Piece, data: bytes, format: Format | None, mapping: dict[str, str], now: datetime
+    piece: Piece,
+    data: bytes,
+    format: Format | None,
+    mapping: dict[str, str],
+    now: datetime,
+    dated_by: str | None = None,
 ) -> list[Article]:
     """Every record of a piece as one article, in order; what cannot be read with outcome `dead` and its letter.
 
@@ -214,7 +261,7 @@ def read_piece(
     articles: list[Article] = []
     try:
         for found in format.parse(data, piece, mapping):
-            articles.append(_article(found, piece, data, now))
+            articles.append(_article(found, piece, data, now, dated_by))
     except MemoryError:
         raise
     except Exception as error:  # the reader broke: what it did not give is kept as letters
@@ -228,12 +275,12 @@ def read_piece(
     return with_languages(articles)
 
 
-def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime) -> Article:
+def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime, dated_by: str | None) -> Article:
     """A record's article, whatever happens to it. The one place where errors become letters."""
     if isinstance(found, Failure):
         return _dead(piece, found, now)
     try:
-        return _made(found, piece, now)
+        return _made(found, piece, now, dated_by)
     except MemoryError:
         raise
     except Exception as error:
@@ -269,7 +316,7 @@ def _dead(piece: Piece, failure: Failure, now: datetime) -> Article:
         outcome="dead",
         letter=letter,
         extraction=f"{piece.format} {RULES}",
-        input=piece.input,
+        input=piece.named,
         read_at=now,
         position=failure.position,
     )

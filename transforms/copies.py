@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,6 +17,10 @@ from transforms.near import Rules, are_unrelated
 
 TRIVIAL = 0.98
 """Share of common words from which a changed text is the same text, if its numbers are the same."""
+TEASER = 120
+"""Words of the longest text that only points to its page; what publishers put in feeds has 20 to 60."""
+SAME_HEADLINE = 0.8
+"""Share of common words from which two headlines of one address are of one story."""
 LONGEST_COMPARED = 5_000
 """Words of two texts that are compared one by one; beyond that they must be contained or are a revision."""
 
@@ -57,8 +61,13 @@ def questions(articles: Iterable[Article]) -> list[str]:
 
 
 def order(article: Article) -> tuple[datetime, datetime, str, str, int]:
-    """The order in which copies are decided: the earlier article is the original; undated ones come last, by id."""
+    """The order in which copies are decided: the earlier article is the original; undated ones come last, by id.
+
+    One of which only the day is known comes behind those of that day whose time is: it may be from its end.
+    """
     published = article.published_at or datetime.max.replace(tzinfo=UTC)
+    if article.published_at and article.date_precision == "day":
+        published += timedelta(days=1, microseconds=-1)
     return published, article.updated_at or published, article.article_id, article.input, article.position
 
 
@@ -205,19 +214,27 @@ def _is_same_story(new: Text, old: Text) -> bool:
 def lesser_form(new: Text, old: Text) -> float | None:
     """How alike two versions of a page are, 0 to 1, if the new one only says less or trivially other; else None.
 
-    Less: its words stand in the old text, in a row, and title and text are not both longer. Trivially other: at least
+    Less: its words stand in the old text, in a row, and title and text are not both longer; or it is a teaser, as feeds
+    have them in words of their own: the headline is the same but for a word, and of text there are at most TEASER words
+    and a third of the old ones. Trivially other: at least
     TRIVIAL of the words are common, and the numbers are the same ("three dead" to "four dead" is news).
     """
     was, now = tokens(f"{old.title}\n{old.body}"), tokens(f"{new.title}\n{new.body}")
-    body = tokens(new.body)
+    old_body, body = tokens(old.body), tokens(new.body)
     if not now:
         return 0.0
-    if _contains(tokens(old.body), body) and _contains(was, tokens(new.title)):
+    if _contains(old_body, body) and _contains(was, tokens(new.title)):
         return len(now) / max(len(was), len(now))
+    if len(body) <= TEASER < len(old_body) and len(body) * 3 <= len(old_body) and _same_headline(new, old):
+        return len(now) / len(was)
     if max(len(was), len(now)) > LONGEST_COMPARED or _numbers(was) != _numbers(now):
         return None
     likeness = Indel.normalized_similarity(was, now, score_cutoff=TRIVIAL)
     return likeness or None
+
+
+def _same_headline(new: Text, old: Text) -> bool:
+    return Indel.normalized_similarity(tokens(new.title), tokens(old.title)) >= SAME_HEADLINE
 
 
 def _contains(words: list[str], part: list[str]) -> bool:

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms import encoder, pieces
-from transforms.encoder import Encoder, Flags, Floats, Types
+from transforms.encoder import Flags, Floats, Types
+from transforms.native import NativeEncoder, encoder_for
 from transforms.pieces import Ints, Pieces, Tokens
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ MAX_PIECES = 300_000
 
 CHARACTERS = 2_000_000
 """As much as the texts of one batch are together, but for a longer single text."""
+
+LONGEST_FOR_SPACY = 100_000
+"""Characters of a text that spaCy itself may decide about: it holds 3.4 kB for each (measured), 3.4 GB for a
+million."""
 
 ROWS = 1_024
 """Tokens that are scored at once."""
@@ -115,8 +120,9 @@ def _tok2vec(nlp: Language) -> Any:
 class FastNer:
     """Finds the entities that `nlp.get_pipe("ner")(nlp.tokenizer(text)).ents` has.
 
-    The one difference: more than 1,000 characters without white space are one token. Raises ValueError with the reason
-    where the pipeline doesn't fit. Memory is bounded: caches start afresh when full. Not for several threads at once.
+    Two differences: more than 1,000 characters without white space are one token, and near ties in a text of more than
+    LONGEST_FOR_SPACY characters are decided here. Raises ValueError with the reason where the pipeline doesn't fit.
+    Memory is bounded: caches start afresh when full. Not for several threads at once.
     """
 
     def __init__(self, nlp: Language, *, max_types: int = MAX_TYPES, max_pieces: int = MAX_PIECES) -> None:
@@ -129,7 +135,7 @@ class FastNer:
         wanted = encoder.attributes(self._embed, nlp.vocab.vectors)
         self._getters = pieces.attribute_getters(nlp.vocab, wanted)
         self._layers, lacking = encoder.read_layers(_tok2vec(nlp).get_ref("encode"))
-        self._encoder = Encoder(self._layers)
+        self._encoder = encoder_for(self._layers)
         self._parser = _Parser(nlp.get_pipe("ner"), lacking)
         self._start_afresh()
 
@@ -144,6 +150,11 @@ class FastNer:
         Raises UnicodeEncodeError (a ValueError) where a text has a lone surrogate, as spaCy does.
         """
         return [ents for some in _batches(texts, batch) for ents in self._ents(some)]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the encoder is the compiled one."""
+        return isinstance(self._encoder, NativeEncoder)
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The tokens of the texts, of which spaCy's `ner` would decide."""
@@ -172,8 +183,8 @@ class FastNer:
         return vectors
 
     def _near_tie(self, text: str, ents: list[Span]) -> list[Span]:
-        """spaCy's own entities, but for a text that its tokenizer could take too long for."""
-        if any(map(pieces.is_overlong, pieces.cut(text))):
+        """spaCy's own entities, but for a text that would take it too much time or memory."""
+        if len(text) > LONGEST_FOR_SPACY or any(map(pieces.is_overlong, pieces.cut(text))):
             return ents
         vocab = self._nlp.vocab
         with nullcontext() if vocab.in_memory_zone else vocab.memory_zone():  # zones must not be nested

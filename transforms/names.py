@@ -60,7 +60,7 @@ def namer(model: str) -> Namer:
     if reason is None:
         fast = FastNer(nlp)
         if fast.ents(_CHECK) == own(_CHECK):
-            return Namer(name, "fast decoder", fast.ents)
+            return Namer(name, f"fast decoder, {'compiled' if fast.compiled else 'numpy'}", fast.ents)
         reason = "the fast decoder gives other names"
     log.warning("%s runs on spaCy's own path (%s): about a tenth of the speed.", name, reason)
     return Namer(name, f"spaCy ({reason})", own)

@@ -12,7 +12,9 @@ from transforms.formats import format_named
 from transforms.formats.base import MAX_RAW
 
 
-def read_chunk(chunk: Chunk, store: Store, columns: Mapping[str, str], now: datetime) -> Chunk:
+def read_chunk(
+    chunk: Chunk, store: Store, columns: Mapping[str, str], now: datetime, dated_by: str | None = None
+) -> Chunk:
     """The chunk with the articles of its pieces, as many as they have records.
 
     A piece whose input has changed since it was planned is left out, and the input named in `changed`.
@@ -22,7 +24,7 @@ def read_chunk(chunk: Chunk, store: Store, columns: Mapping[str, str], now: date
     changed: list[str] = []
     for piece in chunk.pieces:
         try:
-            read = _read(piece, store, columns, now)
+            read = _read(piece, store, columns, now, dated_by)
         except (FileNotFoundError, InputChanged):
             if _unchanged(piece, store):
                 raise
@@ -35,9 +37,9 @@ def read_chunk(chunk: Chunk, store: Store, columns: Mapping[str, str], now: date
     return replace(chunk, pieces=pieces, articles=articles, changed=changed)
 
 
-def _read(piece: Piece, store: Store, columns: Mapping[str, str], now: datetime) -> list[Article]:
+def _read(piece: Piece, store: Store, columns: Mapping[str, str], now: datetime, dated_by: str | None) -> list[Article]:
     data = store.read(piece.path, piece.at, min(piece.length, MAX_RAW) if piece.problem else piece.length)
-    return read_piece(piece, data, format_named(piece.format) if piece.format else None, dict(columns), now)
+    return read_piece(piece, data, format_named(piece.format) if piece.format else None, dict(columns), now, dated_by)
 
 
 def _unchanged(piece: Piece, store: Store) -> bool:

@@ -67,12 +67,11 @@ def article_rows(table: Table, articles: Sequence[Article], batch: int) -> pa.Ta
 def entity_rows(articles: Sequence[Article], batch: int) -> pa.Table:
     """One row per article and name, in order of first appearance."""
     rows = [(article, *row) for article in articles for row in mentions(article.entities)]
+    owners, entities, found = zip(*rows, strict=True) if rows else ((), (), ())
     sources: dict[str, list[Any]] = {
-        "article_id": [article.article_id for article, *_ in rows],
-        "published_at": [article.published_at for article, *_ in rows],
-        "source": [article.source for article, *_ in rows],
-        **{name: [getattr(entity, name) for _, entity, _ in rows] for name in ("key", "name", "label", "country")},
-        **{name: [getattr(mention, name) for *_, mention in rows] for name in Mention.__struct_fields__},
+        **{name: _all(name, owners) for name in ("article_id", "published_at", "source")},
+        **{name: _all(name, entities) for name in ("key", "name", "label", "country")},
+        **{name: _all(name, found) for name in Mention.__struct_fields__},
         "batch": [batch] * len(rows),
     }
     table = TABLES["entities"]
@@ -90,9 +89,10 @@ def mentions(entities: Iterable[Entity]) -> list[tuple[Entity, Mention]]:
 
 
 def _mention(found: list[Entity]) -> Mention:
-    first_offset = next((entity.start for entity in found if entity.field == "body"), None)
-    in_title = any(entity.field == "title" for entity in found)
-    return Mention(mentions=len(found), in_title=in_title, first_offset=first_offset)
+    in_body = [entity.start for entity in found if entity.field == "body"]
+    return Mention(
+        mentions=len(found), in_title=len(in_body) < len(found), first_offset=in_body[0] if in_body else None
+    )
 
 
 def run_rows(run: Run) -> pa.Table:

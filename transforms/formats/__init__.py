@@ -1,12 +1,18 @@
 """The formats that are read. The first that recognises an input reads it."""
 
 from schemas.records import Problem
-from transforms.formats import jsonl, text
+from transforms.formats import arc, arrow, delimited, feed, html, json_document, jsonl, parquet, text, warc
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
 
-FORMATS: tuple[Format, ...] = (jsonl.FORMAT, text.FORMAT)
-READ = "Read are JSON Lines (.jsonl: one JSON object a line) and plain text (.txt: one article a file)."
+FORMATS: tuple[Format, ...] = (
+    *(warc.FORMAT, arc.FORMAT, parquet.FORMAT, arrow.FORMAT),
+    *(feed.FORMAT, html.FORMAT, json_document.FORMAT, jsonl.FORMAT, delimited.FORMAT, text.FORMAT),
+)
+READ = (
+    "Read are JSON Lines and other JSON, CSV, Parquet, Arrow, WARC, ARC, saved feeds, HTML (one page a file) and plain"
+    " text (one article a file), also compressed and in tar or zip archives; docs/formats.md says more."
+)
 
 
 def recognise(head: bytes, name: str) -> Format | None:
@@ -33,9 +39,9 @@ def unrecognised(head: bytes, name: str) -> Problem:
 def _looks_like(beginning: str, name: str) -> str:
     match beginning.lstrip("\ufeff \t\r\n")[:1]:
         case "<":
-            return "HTML or XML, for which there is no reader yet"
+            return "XML, for which there is no reader yet"
         case "[" | "{":
-            return "JSON, but not one object a line (jq -c '.[]' makes JSON Lines of an array)"
+            return "neither JSON nor text"
     return f"text, but its name ({name.rpartition('/')[2][-80:]}) says that it is no plain text"
 
 

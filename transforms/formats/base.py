@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -23,6 +23,8 @@ class Cut(Struct, frozen=True):
     length: int
     records: int
     problem: Problem | None = None
+    skipped: dict[str, int] = {}
+    """What was met on the way that can be no article, by reason, such as images in a web archive. No records."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -38,6 +40,10 @@ class Record(Struct, frozen=True, kw_only=True):
     url: str | None = None
     canonical_url: str | None = None
     published: str | None = None
+    more_dates: list[str] = []
+    """What else metadata gives as the date of publication, the surest first."""
+    shown_dates: list[str] = []
+    """Dates that the page shows to its readers."""
     updated: str | None = None
     authors: list[str] = []
     language: str | None = None
@@ -46,6 +52,11 @@ class Record(Struct, frozen=True, kw_only=True):
     categories: list[str] = []
     image_url: str | None = None
     problems: list[str] = []
+    feed_url: str | None = None
+    date_source: str = "metadata"
+    """What the dates are from, as the column of that name has it: metadata or feed."""
+    shared_address: bool = False
+    """Whether other records of the input have the same address: then it does not tell which article this is."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -64,6 +75,14 @@ class Stream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Seekable(Stream, Protocol):
+    """An input, unpacked, that can be entered anywhere."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file."""
@@ -77,3 +96,9 @@ class Format:
     replay cuts alike."""
     parse: Callable[[bytes, Piece, dict[str, str]], Iterator[Record | Failure]]
     """The records of a piece, from its bytes and the configured column mapping; as many as the piece has."""
+    lines: Callable[[Any, int], Iterator[bytes]] | None = None
+    """For what is no run of bytes a record, such as columns: the same as JSON Lines, in blocks of any size. Then `cut`
+    and `parse` get these, and offsets count their bytes. Takes the input, and how many records are done already: they
+    may be left out (if the format `seeks`) or given again."""
+    seeks: bool = False
+    """Whether `lines` needs a Seekable and leaves out what is done, or makes do with a Stream that is read once."""

@@ -4,6 +4,7 @@ import codecs
 import re
 
 import cchardet
+from w3lib.encoding import html_body_declared_encoding, resolve_encoding
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -19,6 +20,8 @@ _WESTERN = re.compile(
 )
 """Text in windows-1252: not the signs that are common letters in Central Europe's sets, nor three accented letters in
 a row, as other scripts have."""
+_DECLARED_WITHIN = 4_096
+"""Bytes in which a page may say what its encoding is; browsers look at 1,024."""
 _NOT_ASCII = bytes(range(128, 256))
 
 
@@ -60,3 +63,37 @@ def _guessed(data: bytes, start: int) -> tuple[str, str]:
         return data.decode(guess), f"decoded as {guess}"
     except LookupError:
         return data.decode("windows-1252"), "decoded as windows-1252"
+
+
+def decode_page(data: bytes, charset: str | None = None) -> tuple[str, str | None]:
+    """As `decode`, for a web page: `charset` is what the server said of it, and it may say so itself.
+
+    The order: byte order mark; UTF-8, where the bytes are that and not plain ASCII (such bytes are of no other
+    encoding, whatever a label says); the server's word; the page's own; the detector. A label that does not fit the
+    bytes is passed over, with a note. Raises UnicodeDecodeError where no encoding fits.
+    """
+    if any(data.startswith(mark) for mark, _ in BOMS) or not data:
+        return decode(data)
+    labels = [label for label in (_known(charset), html_body_declared_encoding(data[:_DECLARED_WITHIN])) if label]
+    seven_bits = next((label for label in labels if label.startswith(("iso2022", "iso-2022", "hz"))), None)
+    if not seven_bits and _is_utf8(data):
+        return data.decode(), None
+    for label in labels:
+        try:
+            return data.decode(label), None
+        except (UnicodeDecodeError, LookupError):
+            continue
+    text, note = decode(data)
+    return text, f"{note}, not {labels[0]}" if note and labels else note
+
+
+def _known(charset: str | None) -> str | None:
+    return resolve_encoding(charset.strip()[:40]) if charset and charset.strip().isascii() else None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -40,7 +40,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "authors": ("authors", "author", "byline", "creator", "creators", "writer", "writers", "contributors"),
     "categories": ("categories", "categoryname", "category", "tags", "keywords", "topics", "subjects", "labels"),
 }
-"""The usual keys of each field, folded by `_folded`, the surest first."""
+"""The usual keys of each field, folded by `folded`, the surest first."""
 MAPPABLE = frozenset(TEXTS) | frozenset(LISTS)
 """The fields of Record that a column mapping may name."""
 INNER = "name text value rendered content title url href src label $date $oid @value"
@@ -49,6 +49,7 @@ DEEPEST = 4
 """Levels of lists and objects within a field in which text is looked for."""
 LONGEST_LIST = 1_000
 """Authors or categories that are kept."""
+KEYS = frozenset(key for keys in (TEXTS | LISTS).values() for key in keys)
 _RANK = {key: (field, rank) for field, keys in (TEXTS | LISTS).items() for rank, key in enumerate(keys)}
 _INNER = INNER.split()
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -74,7 +75,7 @@ def _usual(row: Mapping[str, Any]) -> dict[str, tuple[int, str | list[str]]]:
     """For each field the surest of its usual keys that holds something."""
     best: dict[str, tuple[int, str | list[str]]] = {}
     for key, value in row.items():
-        field, rank = _RANK.get(_folded(key), ("", 0)) if len(key) <= 40 else ("", 0)
+        field, rank = _RANK.get(folded(key), ("", 0)) if len(key) <= 40 else ("", 0)
         if field and (field not in best or rank < best[field][0]):
             read = _read(field, value)
             if read:
@@ -89,7 +90,7 @@ def _read(field: str, value: object) -> str | list[str] | None:
 
 
 @lru_cache(4096)
-def _folded(key: str) -> str:
+def folded(key: str) -> str:
     """The key without case, and without what divides its words: publishedAt, published_at and Published-At are one."""
     return key if key.startswith("_") else re.sub("[^a-z0-9]", "", key.lower())
 
