@@ -97,6 +97,12 @@ def test_readme_names_every_command() -> None:
     assert all(f"newsbeam {name} " in README for name in main.commands)
 
 
+def test_fingerprints_are_made_in_a_pipeline_of_ones_own(capfd: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/copies.md").read_text("utf-8"), re.DOTALL)
+    exec(code, {})
+    assert "will be closed on Monday" in capfd.readouterr().out
+
+
 def test_links_lead_somewhere() -> None:
     for page in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
