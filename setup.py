@@ -46,6 +46,10 @@ REQUIRES = [
     "xxhash>=4.1,<5",
 ]
 EXTRAS = {
+    "bench": [  # what tests/bench_copies.py compares with
+        "datasketch>=2,<3",
+        "datatrove[processing]>=0.10,<0.11",
+    ],
     "test": [
         "hypothesis>=6.170,<7",
         "mypy>=1.15,<3",

@@ -53,6 +53,7 @@ class Logged(Struct, frozen=True, kw_only=True):
     topics: dict[str, int]
     files: list[LoggedFile]
     index_rows: int
+    fingerprint_rows: int = 0
     format: int = FORMAT_VERSION
 
     def rows(self, table: str) -> int:

@@ -10,6 +10,7 @@ import click
 import yaml
 
 from pipeline import __version__
+from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
 from pipeline.commands.topics import topics
@@ -52,6 +53,7 @@ def main() -> None:
     """
 
 
+main.add_command(compact)
 main.add_command(evaluate)
 main.add_command(topics)
 

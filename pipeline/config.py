@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import xxhash
@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from schemas.errors import UsageError
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.near import Rules
 from transforms.own_columns import Kind, OwnColumns
 from transforms.taxonomy import IPTC
 from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
@@ -50,6 +51,24 @@ class OwnFunction(_Section):
 
     function: str = Field(pattern=r"^[\w.]+:\w+$")
     columns: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,60}$")], Kind] = Field(min_length=1)
+
+
+class Dedup(_Section):
+    mode: Literal["near", "exact", "off"] = Field(
+        "near",
+        description="Copies that are recognised: near (cut, edited, other headline), exact (the same words) or off.",
+    )
+    look_back: int = Field(30, ge=0, description="Days between the dates of two articles that may be near copies.")
+    jaccard: float = Field(
+        0.4, gt=0, le=1, description="Near copies: from this part of all three-word runs of both texts in common, ..."
+    )
+    containment: float = Field(0.6, gt=0, le=1, description="... or this part of the shorter text's, ...")
+    edit_ratio: float = Field(
+        0.75, gt=0, le=1, description="... or this likeness letter by letter, if a fifth of the runs is common."
+    )
+
+    def rules(self) -> Rules:
+        return Rules(**self.model_dump())
 
 
 class Dates(_Section):
@@ -105,6 +124,7 @@ class Config(_Section):
         "`columns` (name: text, integer, number or boolean).",
     )
     batch: Batch = Batch()
+    dedup: Dedup = Dedup()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
     workers: int | None = Field(
@@ -163,7 +183,9 @@ class Config(_Section):
 
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates", "topics", "transforms"})
+        shaping = self.model_dump(
+            mode="json", include={"columns", "models", "names", "dates", "topics", "transforms", "dedup"}
+        )
         if path := self.names.gazetteer:
             shaping["names"]["gazetteer"] = xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.engine import Engine, Listener, check_options
+from pipeline.fingerprint_files import check_comparable
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -83,6 +84,8 @@ class Session:
     def _new_planner(self) -> Planner:
         history = self._warehouse.refresh()
         check_taxonomy(self._warehouse.store, history, self.config.filing().taxonomy.name)
+        if self.config.dedup.mode == "near":
+            check_comparable(history)
         ledger = Ledger(self._warehouse.store, history, self._inputs)
         return Planner(store_at(self.config.root), self._inputs, ledger)
 

@@ -8,10 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.fingerprint_files import folded_parts, without_fingerprints
 from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
 from pipeline.ledger import ledger_table
-from pipeline.log import INDEX, LOG, SNAPSHOTS, Entry, History, Manifest, index_name, snapshot_name
+from pipeline.log import (
+    FINGERPRINTS,
+    INDEX,
+    LOG,
+    SNAPSHOTS,
+    Entry,
+    History,
+    Manifest,
+    index_name,
+    manifest_name,
+    snapshot_name,
+)
 from pipeline.sorted_files import lookup, merged
 from schemas.tables import Run
 from transforms.files import Store
@@ -47,8 +59,13 @@ def fold(store: Store, history: History) -> None:
     for what, (schema, more) in parts.items():
         before = snapshot_name(old.number, what) if old.number else None
         store.write(snapshot_name(number, what), merged(store, before, more, schema))
-    manifest = Manifest(number=number, index_rows=rows)
-    store.create(f"{SNAPSHOTS}/{number:012}.json", msgspec.json.encode(manifest))
+    manifest = Manifest(
+        number=number,
+        index_rows=rows,
+        fingerprints=folded_parts(store, history),
+        without_fingerprints=without_fingerprints(history),
+    )
+    store.create(manifest_name(number), msgspec.json.encode(manifest))
 
 
 def _index_part(store: Store, entry: Entry) -> pa.Table:
@@ -81,3 +98,12 @@ def remove_folded(store: Store, manifest: Manifest) -> None:
         for name in store.names(folder):
             if re.match(r"\d{12}[-.]", name) and int(name[:12]) < first_kept:
                 store.remove(f"{folder}/{name}")
+    for path in needless_fingerprints(store, manifest):
+        store.remove(path)
+
+
+def needless_fingerprints(store: Store, manifest: Manifest) -> list[str]:
+    """Files of fingerprints that a snapshot replaces, or that a fold left which was broken off."""
+    parts = {part.name for part in manifest.fingerprints}
+    paths = [f"{FINGERPRINTS}/{name}" for name in store.names(FINGERPRINTS) if re.match(r"\d{12}[-.]", name)]
+    return [path for path in paths if path not in parts and int(path.rpartition("/")[2][:12]) <= manifest.number]

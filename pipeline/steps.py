@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from pipeline import progress
 from pipeline.config import Config
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry, File, read_history
-from pipeline.staging import stage, stage_index, stage_run
+from pipeline.staging import stage, stage_fingerprints, stage_index, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
@@ -21,6 +22,7 @@ from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
 from transforms import copies, names, own_columns, topics
 from transforms.files import store_at
+from transforms.fingerprints import VERSION
 from transforms.read import read_chunk
 from transforms.rows import rows_of
 
@@ -59,7 +61,14 @@ class Steps:
         """From pieces of input to articles, each `read` or `dead`."""
         root = store_at(self.config.root)
         columns, dated_by = self.config.columns, self.config.dates.file_name
-        return _timed("read", chunk, lambda: read_chunk(chunk, root, columns, self.batch.now, dated_by))
+
+        def read() -> Chunk:
+            done = read_chunk(chunk, root, columns, self.batch.now, dated_by)
+            if self.config.dedup.mode != "near":
+                return done
+            return replace(done, articles=copies.with_fingerprints(done.articles))
+
+        return _timed("read", chunk, read)
 
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""
@@ -67,8 +76,11 @@ class Steps:
         chunks = without_changed(sorted(chunks, key=lambda chunk: chunk.number))
         store = store_at(self.config.output)
         articles = sorted((article for chunk in chunks for article in chunk.articles), key=copies.order)
-        history = look_up(store, read_history(store), copies.questions(articles))
-        decided = copies.decide(articles, history, lambda known: text_of(store, known), self.batch.number)
+        log = read_history(store)
+        history = look_up(store, log, copies.questions(articles))
+        rules = self.config.dedup.rules()
+        past = look_up_near(store, log, articles, self.batch.number, rules.look_back)
+        decided = copies.decide(articles, history, lambda one: text_of(store, one), self.batch.number, rules, past)
         found = {(article.input, article.position): article for article in decided}
         seconds = time.perf_counter() - started
         for chunk in chunks:
@@ -114,9 +126,12 @@ class Steps:
         index = index_table(articles, batch.now, batch.number)
         if len(index):
             stage_index(store, batch.token, index)
+        fingerprints = fingerprint_table(articles, batch.now, batch.number)
+        if len(fingerprints):
+            stage_fingerprints(store, batch.token, fingerprint_bytes(fingerprints))
         run = self._run(chunks, articles, time.perf_counter() - started)
         files.append(stage_run(store, batch.token, run, str(batch.now.date())))
-        yield self._entry(chunks, run, files, len(index))
+        yield self._entry(chunks, run, files, len(index), len(fingerprints))
 
     def commit(self, entry: Entry) -> Iterator[int]:
         """The number of the entry, if it could be committed; nothing if the batch is void: someone took its number."""
@@ -154,7 +169,9 @@ class Steps:
             config_hash=self.config.hash(),
         )
 
-    def _entry(self, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int) -> Entry:
+    def _entry(
+        self, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int, fingerprint_rows: int
+    ) -> Entry:
         return Entry(
             number=self.batch.number,
             token=self.batch.token,
@@ -165,6 +182,8 @@ class Steps:
             topics=dict(Counter(one.topic for chunk in chunks for one in chunk.articles if one.outcome == "unique")),
             files=files,
             index_rows=index_rows,
+            fingerprint_rows=fingerprint_rows,
+            fingerprint_version=VERSION if self.config.dedup.mode == "near" else 0,
         )
 
 

@@ -19,6 +19,7 @@ from pipeline.checks_files import (
     notes_on_leftovers,
     published_upto,
 )
+from pipeline.checks_fingerprints import check_fingerprints
 from pipeline.checks_ids import Kept
 from pipeline.checks_index import check_index
 from pipeline.checks_log import check_accounting, check_format, check_ledger, check_taxonomies, read_log
@@ -70,6 +71,7 @@ def _verify(store: Store) -> Findings:
     problems += _check_rows(reader, kept, log)
     known = reader.sound and log.whole
     problems += check_index(store, log, kept if known else None)
+    problems += check_fingerprints(store, log, kept if known else None)
     if not known:
         notes.append("What files say of each other was not checked, since some are missing or cannot be read.")
     return Findings(_checked(log, kept), problems, [*notes, *notes_on_leftovers(store, log)])

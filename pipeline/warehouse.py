@@ -9,9 +9,9 @@ import json
 import re
 
 from pipeline import delta
-from pipeline.log import STAGING, Entry, History, append, index_name, read_history
+from pipeline.log import STAGING, Entry, History, append, fingerprints_name, index_name, read_history
 from pipeline.snapshots import fold, fold_due, last_run, remove_folded
-from pipeline.staging import is_garbage, staged_index
+from pipeline.staging import is_garbage, staged_fingerprints, staged_index
 from schemas.errors import UsageError, WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Table
 from transforms.files import Store, store_at
@@ -131,6 +131,8 @@ def publish(store: Store, entry: Entry) -> None:
     """Show a committed batch to readers. May be done again from any point, also by several at once."""
     if entry.index_rows:
         store.move(staged_index(entry.token), index_name(entry.number))
+    if entry.fingerprint_rows:
+        store.move(staged_fingerprints(entry.token), fingerprints_name(entry.number))
     for table in (table for table in TABLES.values() if table.name != "runs"):
         _publish_table(store, entry, table)
     _publish_table(store, entry, TABLES["runs"])

@@ -38,8 +38,24 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """Why an article is a copy, and of what."""
 
     duplicate_of: Annotated[str, "article_id of the unique article that this is a copy of"]
-    method: Annotated[str, "how the copy was recognised: url (a lesser form of the same page) or exact (same content)"]
-    similarity: Annotated[float, "0 to 1; 1 for exact copies"]
+    method: Annotated[
+        str,
+        "how the copy was recognised: url (a lesser form of the same page), exact (same content), jaccard (most of "
+        "their three-word runs), containment (most of the shorter text's) or edit-ratio (letter by letter)",
+    ]
+    similarity: Annotated[float, "0 to 1, by the method; 1 for exact copies"]
+    jaccard: Annotated[float | None, "shared part of the three-word runs of both texts, estimated; of near copies"] = (
+        None
+    )
+    containment: Annotated[float | None, "part of the shorter text's runs that the other has, estimated"] = None
+    samples: Annotated[int | None, "runs of the shorter text that the estimates are made of"] = None
+    numbers_shared: Annotated[int | None, "numbers, weekdays and months in both texts"] = None
+    numbers_replaced: Annotated[int | None, "numbers of the text with fewer of them that are not in the other"] = None
+    title_ratio: Annotated[float | None, "likeness of the titles, 0 to 1"] = None
+    original_batch: Annotated[int | None, "the batch that brought the unique article"] = None
+    earlier: Annotated[
+        bool | None, "whether the copy was published before what it copies, which came first; null without both dates"
+    ] = None
     # Where the index finds the unique article; empty if it is in the same batch. Not a column.
     place: str = ""
 
@@ -110,6 +126,9 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     topic: str = "unclassified"
     outcome: Outcome = "read"
     copy: Copy | None = None
+    # See transforms/fingerprints.py; empty where none was made. And whether the text holds several other articles.
+    fingerprint: bytes = b""
+    is_roundup: bool = False
     letter: Letter | None = None
 
 

@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 
 from schemas.tables import TABLES
 
-RUN_DEPENDENT = ("read_at", "batch")
+RUN_DEPENDENT = ("read_at", "batch", "original_batch")
 """Columns that tell which run made a row; all others must not depend on it."""
 
 

@@ -220,7 +220,7 @@ AUTHORS = [
     (["Ida Holt; Tom Berg", "Ida Holt"], ["Ida Holt", "Tom Berg"]),
     (["Von Ida Holt und Tom Berg"], ["Ida Holt", "Tom Berg"]),
     (["Ida Holt, Health Correspondent"], ["Ida Holt"]),
-    (["Reuters"], ["Reuters"]),
+    (["Reuters"], []),
     (["Staff Writer", " ", "x" * 300], []),
 ]
 

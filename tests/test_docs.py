@@ -123,6 +123,12 @@ def test_every_format_and_what_can_go_wrong_is_told() -> None:
     assert {name for name in missing if name not in page} == set()
 
 
+def test_fingerprints_are_made_in_a_pipeline_of_ones_own(capfd: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/copies.md").read_text("utf-8"), re.DOTALL)
+    exec(code, {})
+    assert "will be closed on Monday" in capfd.readouterr().out
+
+
 def test_links_lead_somewhere() -> None:
     for page in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):

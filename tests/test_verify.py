@@ -22,6 +22,7 @@ from tests.damage import (
     ARTICLE,
     COPIES,
     COPY,
+    FINGERPRINTS,
     INDEX,
     LETTER,
     NAMES,
@@ -103,6 +104,18 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
     "more rows than the log says": (
         both(rows(COPY, repeat_first), entry(1, lambda one: file_of(one, COPY).update(rows=1))),
         ["2 rows where the log says 1", "other rows, sizes"],
+    ),
+    # fingerprints
+    "fingerprints are missing": (remove(FINGERPRINTS), [f"{FINGERPRINTS} is missing. Run `newsbeam compact"]),
+    "fingerprints are scribbled on": (truncate(FINGERPRINTS), [f"{FINGERPRINTS} cannot be read"]),
+    "fingerprints twice": (rows(FINGERPRINTS, repeat_first), ["rows where the log says"]),
+    "fingerprints of no article": (
+        values(FINGERPRINTS, article_id=b"\0" * 16),
+        ["The fingerprints of 1 row fit no article"],
+    ),
+    "fingerprints in another place": (
+        values(FINGERPRINTS, place="date=2026-01-30/topic=sport"),
+        ["The fingerprints of 1 row fit no article"],
     ),
     # Delta and runs
     "Delta lacks a commit": (

@@ -26,6 +26,7 @@ from transforms.language import detect_all, language_code
 from transforms.pages import Opening, is_role, key, read_headline, read_opening, without_title
 from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
+from transforms.wire import find_wire
 
 RULES = 2
 """Version of the rules by which records become articles; it stands in `extraction`."""
@@ -103,6 +104,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
     date = _date(record, opening, body, address, updated, now, date_in_name(piece.named, dated_by, now))
     publisher = _label(record.source)
+    wire = find_wire(body, _names(record.authors) or opening.authors, publisher, (address.canonical,))
     who = identity(
         canonical_url=None if record.shared_address else address.canonical,
         id=record.id,
@@ -119,7 +121,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         title=title,
         summary=summary,
         body=text,
-        authors=_names(record.authors) or opening.authors,
+        authors=wire.authors,
         published_at=date.reading.moment if date.reading else None,
         updated_at=updated.moment if updated else None,
         date_source=date.source,
@@ -130,6 +132,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
+        wire=wire.agency,
         word_count=count_words(text),
         content_hash=content,
         extraction=f"{piece.format} {RULES}",
