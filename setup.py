@@ -46,9 +46,11 @@ REQUIRES = [
     "xxhash>=4.1,<5",
 ]
 EXTRAS = {
-    "bench": [  # what tests/bench_copies.py compares with
+    "bench": [  # what the benchmarks compare with; never needed by the line
         "datasketch>=2,<3",
         "datatrove[processing]>=0.10,<0.11",
+        "newspaper4k>=0.9.6,<0.10",
+        "readability-lxml>=0.9,<1",
     ],
     "test": [
         "hypothesis>=6.170,<7",
@@ -61,8 +63,6 @@ EXTRAS = {
         "types-pyyaml>=6,<7",
         "zstandard>=0.23,<1",
     ],
-    # What the body of a page is compared with; never needed by the line.
-    "bench": ["newspaper4k>=0.9.6,<0.10", "readability-lxml>=0.9,<1"],
 }
 
 # A plain library that `transforms/native.py` loads. Without a compiler the installation goes on, and numpy is used.
