@@ -27,7 +27,7 @@ from transforms.pages import Opening, is_role, key, read_headline, read_opening,
 from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
 
-RULES = 2
+RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
 PAGES = ("text",)
 """Formats that give a whole page as text, headline and all."""
