@@ -247,7 +247,7 @@ def test_the_rest_of_the_columns() -> None:
     assert article.image_url == "https://x.example/roof.jpg" and article.updated_at == datetime(
         2026, 3, 4, 10, tzinfo=UTC
     )
-    assert (article.extraction, article.input, article.read_at) == ("jsonl 2", "in/a.jsonl", NOW)
+    assert (article.extraction, article.input, article.read_at) == ("jsonl 1", "in/a.jsonl", NOW)
     assert article.problems == ["decoded as windows-1252"] and article.outcome == "read"
     assert made(title="Dach", language="de-AT").language == "de"
     assert made(title="Roof", image_url="roof.jpg").image_url is None

@@ -298,6 +298,18 @@ HOSTILE: dict[str, tuple[Callable[[], str], str | None]] = {
     "wide JSON-LD": (lambda: ld(author=["A B"] * 100_000) + BIG, None),
     "many JSON-LD": (lambda: ld(headline="a") * 3_000 + BIG, None),
     "entities": (lambda: BIG + "<p>" + "&amp;" * 500_000, None),
+    "nested around a long text": (
+        lambda: BIG + '<div class="kicker date byline">' * 200 + "<p>" + "word " * (MOST_TEXT // 5 - 4_000),
+        "TooDeep",
+    ),
+    "nested around a text": (
+        lambda: BIG + '<div class="kicker date byline">' * 200 + "<p>" + "word " * 38_000,
+        None,
+    ),
+    "nested lists around a long text": (
+        lambda: BIG + "<ul><li><a href=x>y</a>" * 80 + "<p>" + "word " * (MOST_TEXT // 5 - 4_000),
+        "TooDeep",
+    ),
     "data addresses": (lambda: BIG + "data:;base64," * 200_000, None),
 }
 

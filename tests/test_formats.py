@@ -68,6 +68,7 @@ RECOGNISED: list[tuple[str, bytes, str | None]] = [
     ("a.txt", b"Roof leaks <p>The pool is wet.</p>", "text"),
     ("a.html", "<!DOCTYPE html>\n<html><p>Dach leckt".encode("utf-16"), "html"),
     ("a", b"<!-- saved -->\n<html><p>Roof leaks", "html"),
+    ("a", b"<!--x-->" * 8_000, None),  # and soon
     ("a.html", b"<?xml version='1.0'?><rss><p>", "feed"),
     ("a.xml", b"<?xml version='1.0'?><rss/>", "feed"),
     ("a.csv", b"title,text\nRoof,Wet\n", "csv"),

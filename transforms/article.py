@@ -28,7 +28,7 @@ from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
 from transforms.wire import find_wire
 
-RULES = 2
+RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
 PAGES = ("text",)
 """Formats that give a whole page as text, headline and all."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from schemas.records import Problem
 from transforms.extraction.fields import Page, texts
-from transforms.extraction.metadata import as_list, is_article, types_of
+from transforms.extraction.metadata import as_list, is_article, text_of, types_of
 from transforms.text import count_words
 from transforms.urls import path_segments
 
@@ -25,7 +25,7 @@ VERY_SHORT = 40
 """Words below which a text can be the caption of pictures."""
 MANY_TEASERS = 6
 """Headings that are links, from which a page without a text of its own is a list of articles."""
-WORDS_A_TEASER = 60
+WORDS_A_TEASER = 40
 
 _ERROR = re.compile(
     r"(?:error )?(?:40[0134]|410|429|50[0-4])(?:\W*$|\W+(?:[|–-]|error|not|page|forbidden|bad|service|gone)\b)"
@@ -78,6 +78,7 @@ class Signs(NamedTuple):
     path: list[str] | None
     """Of its address; None if no address is known."""
     is_dated: bool
+    """By its metadata, or by the only time that it shows: lists show several."""
 
 
 def read_signs(page: Page, address: str | None, titles: Sequence[str], body: Sequence[str], is_dated: bool) -> Signs:
@@ -97,7 +98,7 @@ def other_kind(page: Page, signs: Signs) -> Problem | None:
         return Problem("PaywallStub", f"Only {signs.words} words stand before the paywall.")
     if signs.calls_itself_article and signs.words:
         return None
-    if signs.path == [] and not signs.is_dated:
+    if signs.path == [] and (not signs.is_dated or _teasers(page) >= MANY_TEASERS):
         return Problem("FrontPage", "The address is a site's front page.")
     if "SearchResultsPage" in signs.types or _matching(_SEARCH, signs) or _is_search(signs):
         return Problem("SearchPage", "The page lists what a search found.")
@@ -145,10 +146,15 @@ def _is_section(page: Page, signs: Signs) -> bool:
     """A list by type or address, or by many headings that are links and no more text than teasers have."""
     if signs.is_dated and signs.words >= SHORT:
         return False
-    teasers = len(page.tree.xpath(".//*[self::h2 or self::h3 or self::h4][.//a or parent::a]"))
+    teasers = _teasers(page)
     is_list = re.search("CollectionPage|ItemList|ProfilePage", signs.types) is not None
     is_list = is_list or (signs.path is not None and not _SECTION_PATHS.isdisjoint(signs.path[:-1] or signs.path))
     return teasers >= (2 if is_list else MANY_TEASERS) and signs.words <= WORDS_A_TEASER * teasers
+
+
+def _teasers(page: Page) -> int:
+    """Headings that are links."""
+    return len(page.tree.xpath(".//*[self::h2 or self::h3 or self::h4][.//a or parent::a]"))
 
 
 def cut_short(page: Page, signs: Signs) -> list[str]:
@@ -165,5 +171,5 @@ def is_behind_paywall(page: Page) -> bool:
 
 
 def _asks_to_subscribe(tree: Any) -> bool:
-    shown = (" ".join("".join(tag.itertext()).split()) for tag in tree.iter("p", "h2", "h3", "h4", "strong"))
+    shown = (text_of(tag) for tag in tree.iter("p", "h2", "h3", "h4", "strong"))
     return any(_PAYWALL.search(text) for text in shown if len(text) < 300)

@@ -45,7 +45,9 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     authors = read_authors(page, sites)
     section, categories = section_and_categories(page, title)
     description = first(page, "summary") or ""
-    dates = list(dict.fromkeys(value for _, values in told(page, "published") for value in values[:3]))
+    dated = {place: values[:3] for place, values in told(page, "published")}
+    dates = list(dict.fromkeys(value for values in dated.values() for value in values))
+    is_dated = any(place != "page time" for place in dated) or sum(1 for _ in tree.iter("time")) == 1
     address = url or next(addresses(page), None)
     fields: dict[str, Any] = {
         "title": title,
@@ -63,7 +65,7 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         "image_url": image_url(page),
     }
     body = read_body(tree, page.data.nodes, titles, authors, description)
-    signs = read_signs(page, address, titles, body, bool(dates))
+    signs = read_signs(page, address, titles, body, is_dated)
     if problem := other_kind(page, signs):
         raise NotAnArticle(problem.error_class, problem.error)
     if not body:

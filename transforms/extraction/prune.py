@@ -6,6 +6,7 @@ from typing import Any
 
 from lxml import etree
 
+from transforms.extraction.metadata import text_of
 from transforms.pages import key
 
 _BODY = re.compile(r"body|content|article|text|story")
@@ -16,6 +17,8 @@ _CAPTION = re.compile("[cC]aption")
 _KICKER = re.compile(r"kicker|dachzeile|eyebrow|overline|spitzmarke|topline", re.IGNORECASE)
 _STANDFIRST = re.compile(r"standfirst|vorspann|sub-?title|sub-?head|\bde[ck]k?\b|chapeau|entradilla|ingress|lead", re.I)
 LONGEST_KICKER = 80
+LONGEST_LIST = 20_000
+"""Characters of a list that can be one of links; more are not counted."""
 SHORTEST_COLUMN = 300
 """Characters of a table's cell that is a column of a page's layout."""
 LONGEST_LINK = 200
@@ -96,7 +99,7 @@ def _link_lists(tree: Any) -> Iterator[Any]:
         items = [item for item in each if item.tag == "li"]
         if items and all(item.find(".//a") is not None for item in items):
             text, linked = _lengths(each)
-            if linked >= 0.8 * text:
+            if text < LONGEST_LIST and linked >= 0.8 * text:
                 yield each
 
 
@@ -116,7 +119,7 @@ def _is_kicker(tag: Any, name: str) -> bool:
 def _is_standfirst(tag: Any, name: str, description: str) -> bool:
     if not description or not _STANDFIRST.search(name):
         return False
-    return key("".join(tag.itertext())) == key(description)
+    return key(text_of(tag, 2 * len(description))) == key(description)
 
 
 def _lengths(tag: Any) -> tuple[int, int]:
@@ -128,4 +131,4 @@ def _lengths(tag: Any) -> tuple[int, int]:
 
 
 def _length(tag: Any) -> int:
-    return len(" ".join("".join(tag.itertext()).split()))
+    return len(text_of(tag, LONGEST_LIST))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from transforms.extraction.metadata import Metadata, Node, as_list, plain, types_of
+from transforms.extraction.metadata import Metadata, Node, as_list, plain, text_of, types_of
 from transforms.pages import key
 
 LONGEST_BYLINE = 90
@@ -32,7 +32,7 @@ _GENERIC = frozenset(("home", "start", "startseite", "accueil", "inicio", "news"
 
 
 def _texts_at(tree: Any, path: str) -> Iterator[str]:
-    return (" ".join("".join(tag.itertext()).split()) for tag in tree.iterfind(path))
+    return (text_of(tag) for tag in tree.iterfind(path))
 
 
 def _canonical(tree: Any, data: Metadata) -> list[str]:
@@ -75,7 +75,7 @@ def _crumb(entry: Node) -> str:
 def _bylines(tree: Any, data: Metadata) -> Iterator[str]:
     for path, needs_by in _BYLINES:
         for tag in tree.xpath(path)[:20]:
-            text = plain(tag.get("content") if tag.tag == "meta" else " ".join(tag.itertext())[:500])
+            text = plain(tag.get("content") if tag.tag == "meta" else text_of(tag))
             text = _AFTER_NAMES.sub("", text)
             if 1 < len(text) <= LONGEST_BYLINE and (BY.match(text) or not needs_by):
                 yield text
@@ -87,7 +87,7 @@ def shown_dates(tree: Any, needs_any: bool) -> list[str]:
     On 22 pages of the article extraction benchmark that have no date in their metadata they name the right day on
     13, mostly with a time, and htmldate on 7 of the others, in 1 to 5 ms (with its extensive search up to 54).
     """
-    texts = (" ".join("".join(tag.itertext())[:500].split()) for tag in islice(_dated(tree), MOST_DATED))
+    texts = (text_of(tag) for tag in islice(_dated(tree), MOST_DATED))
     parts = (part for text in texts if len(text) < 4 * LONGEST_DATE for part in _BAR.split(text))
     found = list(dict.fromkeys(part for part in parts if 6 < len(part) <= LONGEST_DATE and _YEAR.search(part)))
     return found[:5] or ([guess] if needs_any and (guess := _guess(tree)) else [])
