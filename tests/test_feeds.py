@@ -95,6 +95,7 @@ UPDATED = "<updated>2026-03-03T00:00:00Z</updated>"
             "image_url",
             "https://bridge.example/d.jpg",
         ),
+        ("<description>&lt;p&gt;A &amp;#1; B&lt;/p&gt;</description>", "text", "A B"),
         ("<title>Fish &nbsp; chips &eacute;</title>", "title", "Fish chips é"),
         ("<title>A&#0;B&#xD800;C</title>", "title", "A\ufffdB\ufffdC"),
     ],
@@ -302,6 +303,12 @@ def test_a_feed_that_is_no_xml_keeps_its_entries() -> None:
         "25 characters before the feed",
         "not well-formed XML",
     ]
+
+
+def test_namespaces_with_blanks_in_them() -> None:
+    spaces = "xmlns='http://www.w3.org/2005/Atom' xmlns:a='two  or three words' a:b='c'"
+    feed = parse_feed(f"<feed {spaces}><entry><a:x/><title>A</title></entry></feed>".encode())
+    assert [one.title for one in feed.entries] == ["A"]
 
 
 def test_a_feed_in_the_body_of_a_page() -> None:

@@ -21,6 +21,12 @@ LONGEST_NAME = 500
 _BARE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
 _INNER_QUOTE = re.compile(r'(?<!=)(?<!= )"(?!\s{1,20}[\w:.-]{1,40}\s{0,9}=\s{0,9}"|\s{0,20}[/?]?>)')
 """A quotation mark that neither opens nor closes an attribute."""
+_INNER_TAG = re.compile(
+    r"<(?!/?(?:\w{1,20}:)?(?:opml|head|body|outline|title|docs|date\w*|owner\w*|expansion\w*|vert\w*|window\w*)\b|[!?])"
+    r"(?:(/?[a-z][^<>]{0,1000})>)?",
+    re.IGNORECASE,
+)
+"""A tag or a `<` inside of a text, as in a description: none of OPML's own."""
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?opml\b", re.IGNORECASE)
 _OUTLINE = re.compile(r"\bxmlurl\s*=\s*[\"']", re.IGNORECASE)
@@ -96,7 +102,13 @@ def _tree(body: str) -> tuple[etree._Element | None, list[str]]:
 
 
 def _mended(body: str) -> str:
-    return _INNER_QUOTE.sub("&quot;", _CONTROLS.sub("", _BARE.sub("&amp;", body)))
+    text = _INNER_TAG.sub(_escaped, _CONTROLS.sub("", _BARE.sub("&amp;", body)))
+    return _INNER_QUOTE.sub("&quot;", text)
+
+
+def _escaped(tag: re.Match[str]) -> str:
+    inside = (tag[1] or "").replace('"', "&quot;")
+    return f"&lt;{inside}&gt;" if inside else "&lt;"
 
 
 def _outlines(root: "etree._Element") -> Iterator[Listed | str]:

@@ -44,6 +44,11 @@ def name_in(text: str) -> str:
     return _MAIL.sub("", text[:LONGEST_AUTHOR]).strip(" ()<>,;\t\n")
 
 
+def _pair(name: tuple[str | None, ...]) -> tuple[str | None, str | None]:
+    """Namespace and name of an element; expat cuts a namespace that has blanks in it into several."""
+    return " ".join(filter(None, name[:-1])) or None, name[-1]
+
+
 @cache
 def _parsers() -> tuple[type, type]:
     from feedparser.api import LooseFeedParser, StrictFeedParser  # 50 ms that other formats need not wait for
@@ -55,8 +60,11 @@ def _parsers() -> tuple[type, type]:
         sanitize_html = False
 
         def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:
-            few = attrs if len(attrs) <= MOST_ATTRIBUTES else AttributesNSImpl({}, {})
-            super().startElementNS(name, qname, few)  # type: ignore[misc]
+            fits = len(attrs) <= MOST_ATTRIBUTES and all(len(key) == 2 for key in attrs.getNames())
+            super().startElementNS(_pair(name), qname, attrs if fits else AttributesNSImpl({}, {}))  # type: ignore[misc]
+
+        def endElementNS(self, name: Any, qname: Any) -> None:
+            super().endElementNS(_pair(name), qname)  # type: ignore[misc]
 
         def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
             with suppress(*_STUMBLES):
