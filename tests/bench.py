@@ -4,6 +4,8 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Others: `bench_decoder` (spaCy and our decoder), `bench_topics` (topics beside names, and topics of one's own).
 """
 
 import argparse
