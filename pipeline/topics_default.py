@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import xxhash
 
 from pipeline.evaluate_topics import evaluate_topics, evaluation_text
-from pipeline.labelled import Labelled
+from pipeline.labelled import TEST, TUNING, Labelled, part_of
 from pipeline.metrics import macro_f1
 from schemas.errors import WorldError
 from schemas.records import Article
@@ -55,8 +54,6 @@ from transforms.topic_training import (
 from transforms.topics import LANGUAGES, THRESHOLD, Filing, TextModel
 
 NAME = "newsbeam-iptc"
-PARTS = 10
-TUNING, TEST = 8, 9
 SEED_WEIGHT = 3
 """Headlines that a seed counts for."""
 KEPT = 0.7
@@ -141,11 +138,6 @@ def _seeds(folder: Path) -> list[tuple[str, str]]:
         elif line.strip():
             found.append((line.strip(), slug))
     return found
-
-
-def part_of(text: str) -> int:
-    """The part that a text falls into, 0 to 9; the same text always into the same."""
-    return xxhash.xxh3_64_intdigest(text.encode()) % PARTS
 
 
 class Lessons(NamedTuple):

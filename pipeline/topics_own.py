@@ -10,19 +10,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import xxhash
 from msgspec.structs import replace
 
 from pipeline.evaluate_topics import Evaluation, evaluate_topics
-from pipeline.labelled import Labelled
+from pipeline.labelled import PARTS, TEST, TUNING, Labelled, part_of
 from schemas.errors import UsageError
 from transforms.taxonomy import Taxonomy
 from transforms.topic_model import DEFAULT, MOST_CHARACTERS, Array, TopicModel, bags, load_model, words
 from transforms.topic_training import COARSE, Design, Learned, View, calibrate, class_shares, fit, grid, idf, model_file
 from transforms.topics import Filing, TextModel
 
-PARTS = 10
-TUNING, TEST = 8, 9
 FEWEST_TUNING = 50
 """Articles of the tuning part from which the scores are calibrated."""
 MOST_WORDS = 30_000
@@ -60,7 +57,7 @@ def train_own(labelled: Iterable[Labelled], filed: Filing, name: str) -> Own:
     parts: list[list[Labelled]] = [[] for _ in range(PARTS)]
     for one in labelled:
         if one.topic is not None and one.article.outcome == "unique":
-            parts[_part(one)].append(_shortened(one))
+            parts[part_of(f"{one.article.title}\n{one.article.body}")].append(_shortened(one))
     taught = [*(_lesson(one) for part in parts[:TUNING] for one in part), *written(topics)]
     if missing := sorted(topics.topics.keys() - {lesson.topic for lesson in taught}):
         raise UsageError(
@@ -72,11 +69,6 @@ def train_own(labelled: Iterable[Labelled], filed: Filing, name: str) -> Own:
     model = TopicModel.of(file)
     tested = evaluate_topics(parts[TEST], filed._replace(model=TextModel(model.name, model.classify)))
     return Own(file, len(taught), len(tuning), tested)
-
-
-def _part(one: Labelled) -> int:
-    """The same words, the same part: copies never stand on both sides."""
-    return xxhash.xxh3_64_intdigest(f"{one.article.title}\n{one.article.body}".encode()) % PARTS
 
 
 def _shortened(one: Labelled) -> Labelled:

@@ -5,8 +5,8 @@
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
 
-Beside it: `python -m tests.bench_decoder` (names), `python -m tests.bench_pages` (pages, and what hostile ones cost),
-`python -m tests.extraction` (how right extraction is).
+Beside it, each as `python -m tests.NAME`: `bench_decoder` (spaCy and our decoder), `bench_names` (rules and keys beside
+the decoder), `name_quality`, `bench_joining`, `bench_topics`, `bench_copies`, `bench_pages`, `extraction`.
 """
 
 import argparse

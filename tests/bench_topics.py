@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from statistics import median
 
+from pipeline.labelled import TUNING, part_of
 from pipeline.metrics import macro_f1, measures
-from pipeline.topics_default import TUNING, part_of
 from pipeline.topics_own import Lesson, learn
 from schemas.records import Article
 from tests.conftest import SHARED

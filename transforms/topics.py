@@ -128,15 +128,16 @@ def _named(article: Article, filed: Filing) -> Article:
     return replace(plain, topic=slug, topic_code=code, topic_source=source, topic_score=1.0, topics=scores)
 
 
-def publishers_topic(article: Article, path: str = IPTC) -> tuple[str | None, str | None]:
+def publishers_topic(article: Article, path: str) -> tuple[str | None, str | None]:
     """What names the topic, and its slug; Nones if nothing names exactly one."""
+    url = article.canonical_url or article.url
     named = {
-        "section": [article.section or ""],
+        "section": [article.section] if article.section else [],
         "category": article.categories,
-        "url": path_segments(article.canonical_url or article.url)[:-1],
+        "url": path_segments(url)[:-1] if url else [],
     }
     for source, labels in named.items():
-        if slug := one_topic(labels, path):
+        if labels and (slug := one_topic(labels, path)):
             return source, slug
     return None, None
 
@@ -176,13 +177,18 @@ def _scored(article: Article, scores: Mapping[str, float] | Exception, filed: Fi
     if isinstance(scores, Exception):
         return _failed(article, scores)
     best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:BEST]
-    article = replace(article, topics=[Score(slug, round(float(score), 4)) for slug, score in best])
+    topics = [Score(slug, round(float(score), 4)) for slug, score in best]
     if not best or best[0][1] < filed.threshold:
-        return article
-    slug, code = best[0][0], filed.taxonomy.topics[best[0][0]].code
-    score = article.topics[0].score
+        return replace(article, topics=topics)
+    slug = topics[0].topic
     return replace(
-        article, topic=slug, topic_code=code, topic_source="text", topic_score=score, topic_model=filed.model.name
+        article,
+        topic=slug,
+        topic_code=filed.taxonomy.topics[slug].code,
+        topic_source="text",
+        topic_score=topics[0].score,
+        topic_model=filed.model.name,
+        topics=topics,
     )
 
 
