@@ -13,8 +13,9 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.errors import UsageError
+from transforms.annotate import DEFAULT_LABELS
 from transforms.formats.fields import MAPPABLE
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.names import DEFAULT_MODELS
 from transforms.own_columns import Kind, OwnColumns
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}

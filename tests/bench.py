@@ -4,6 +4,9 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Beside it: `tests.bench_decoder`; `tests.bench_names`, what rules and keys cost beside the decoder;
+`tests.bench_joining`, what keys join; `tests.name_quality`, how good names are on our own cases.
 """
 
 import argparse

@@ -12,12 +12,12 @@ from schemas.records import Article, Entity
 from tests.name_quality import scores, spans_of
 from tests.names import articles, cases, sentences
 from transforms import countries as countries_module
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.countries import countries, dateline, story_countries
 from transforms.decoder import Span
 from transforms.name_keys import folded, name_key
 from transforms.name_words import read_words
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS, namer
+from transforms.names import DEFAULT_MODELS, namer
 
 WANTED = Wanted(frozenset(DEFAULT_LABELS))
 EN = countries("en")
