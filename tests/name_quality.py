@@ -98,7 +98,7 @@ def without(rule: str) -> Iterator[None]:
 
 
 WORD_RULES = ("parts", *(rule.__name__ for rule in name_words.RULES), "country_or_people")
-ARTICLE_RULES = ("companies", "surnames", "declared", "after_titles", "repeats")
+ARTICLE_RULES = ("companies", "full_names", "surnames", "declared", "after_titles", "repeats")
 
 
 def main() -> None:

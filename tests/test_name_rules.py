@@ -119,6 +119,7 @@ ADA, BEN = {"Ada Verrin": "PERSON", "Verrin": "PERSON"}, {"Ben Verrin": "PERSON"
         ("Ada Verrin left. Then Verrin came.", {"Ada Verrin": "PERSON"}, ["ada verrin", "ada verrin"]),
         ("Ada Verrin left McVerrin-Verrin.", {"Ada Verrin": "PERSON"}, ["ada verrin"]),
         ("Mr. Verrin left.", {"Verrin": "ORG"}, ["verrin@id"]),
+        ("Ada Verrin came. Verrin left.", {"Ada Verrin": "ORG", "Verrin": "PERSON"}, ["ada verrin", "ada verrin"]),
         ("King Felipe spoke.", {"Felipe": "PERSON"}, ["king felipe"]),
     ],
 )
@@ -255,6 +256,11 @@ def test_offsets_point_at_the_very_words(
     assert places == sorted(places)
     assert all(one[0] != other[0] or one[2] <= other[1] for one, other in pairwise(places))
     assert annotated(article, spans, WANTED) == done
+
+
+def test_doubled_blanks_in_a_name() -> None:
+    found = keys("Ada  Verrin and Verrin", {"Ada  Verrin": "ORG", "Verrin": "PERSON"})
+    assert found == [("Ada  Verrin", "ORG:ada verrin"), ("Verrin", "PERSON:verrin@id")]
 
 
 @given(st.text(max_size=40))
