@@ -13,8 +13,9 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.errors import UsageError
+from transforms.annotate import DEFAULT_LABELS
 from transforms.formats.fields import MAPPABLE
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.names import DEFAULT_MODELS
 from transforms.near import Rules
 from transforms.own_columns import Kind, OwnColumns
 from transforms.taxonomy import IPTC

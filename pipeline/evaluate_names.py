@@ -30,7 +30,8 @@ from pipeline.metrics import (
 from pipeline.terminal import visible
 from schemas.errors import UsageError
 from schemas.records import Article
-from transforms.names import DEFAULT_LABELS, find_names, namer
+from transforms.annotate import DEFAULT_LABELS
+from transforms.names import find_names, namer
 
 MOST_MISTAKES = 10
 _CONTEXT = 40

@@ -21,10 +21,10 @@ from statistics import median
 
 from schemas.records import Article
 from tests.conftest import SHARED
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.decoder import Span
 from transforms.gazetteer import load_gazetteer
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS, namer
+from transforms.names import DEFAULT_MODELS, namer
 from transforms.text import one_line, paragraphs
 
 WARM, ROUND = 2_560, 256

@@ -17,10 +17,10 @@ from unittest import mock
 from schemas.records import Article
 from tests.names import Case, articles, sentences
 from transforms import name_rules, name_words
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.decoder import Span
 from transforms.name_keys import LOCAL
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS, namer
+from transforms.names import DEFAULT_MODELS, namer
 
 Find = Callable[[Sequence[str]], list[list[Span]]]
 WANTED = Wanted(frozenset(DEFAULT_LABELS))
@@ -98,7 +98,7 @@ def without(rule: str) -> Iterator[None]:
 
 
 WORD_RULES = ("parts", *(rule.__name__ for rule in name_words.RULES), "country_or_people")
-ARTICLE_RULES = ("companies", "surnames", "declared", "after_titles", "repeats")
+ARTICLE_RULES = ("companies", "full_names", "surnames", "declared", "after_titles", "repeats")
 
 
 def main() -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from schemas.errors import UsageError
 from schemas.records import Article, Entity
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.decoder import Span
 from transforms.gazetteer import load_gazetteer
-from transforms.names import DEFAULT_LABELS
 
 LINES: list[dict[str, Any]] = [
     {"label": "ORG", "pattern": "Calder Shipping", "id": "Q1"},

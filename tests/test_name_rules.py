@@ -12,12 +12,12 @@ from schemas.records import Article, Entity
 from tests.name_quality import scores, spans_of
 from tests.names import articles, cases, sentences
 from transforms import countries as countries_module
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.countries import countries, dateline, story_countries
 from transforms.decoder import Span
 from transforms.name_keys import folded, name_key
 from transforms.name_words import read_words
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS, namer
+from transforms.names import DEFAULT_MODELS, namer
 
 WANTED = Wanted(frozenset(DEFAULT_LABELS))
 EN = countries("en")
@@ -119,6 +119,7 @@ ADA, BEN = {"Ada Verrin": "PERSON", "Verrin": "PERSON"}, {"Ben Verrin": "PERSON"
         ("Ada Verrin left. Then Verrin came.", {"Ada Verrin": "PERSON"}, ["ada verrin", "ada verrin"]),
         ("Ada Verrin left McVerrin-Verrin.", {"Ada Verrin": "PERSON"}, ["ada verrin"]),
         ("Mr. Verrin left.", {"Verrin": "ORG"}, ["verrin@id"]),
+        ("Ada Verrin came. Verrin left.", {"Ada Verrin": "ORG", "Verrin": "PERSON"}, ["ada verrin", "ada verrin"]),
         ("King Felipe spoke.", {"Felipe": "PERSON"}, ["king felipe"]),
     ],
 )
@@ -255,6 +256,11 @@ def test_offsets_point_at_the_very_words(
     assert places == sorted(places)
     assert all(one[0] != other[0] or one[2] <= other[1] for one, other in pairwise(places))
     assert annotated(article, spans, WANTED) == done
+
+
+def test_doubled_blanks_in_a_name() -> None:
+    found = keys("Ada  Verrin and Verrin", {"Ada  Verrin": "ORG", "Verrin": "PERSON"})
+    assert found == [("Ada  Verrin", "ORG:ada verrin"), ("Verrin", "PERSON:verrin@id")]
 
 
 @given(st.text(max_size=40))

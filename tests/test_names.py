@@ -135,3 +135,5 @@ def test_a_long_article_is_read_whole() -> None:
 def test_labels_that_are_asked_for() -> None:
     (done,) = names.find_names([article()], MODELS, ["PERSON", "DATE"])
     assert {entity.label for entity in done.entities} == {"PERSON", "DATE"}
+    (done,) = names.find_names([article(body="OSLO - Ada Verrin left.")], MODELS, ["PERSON", "ORG"])
+    assert {entity.label for entity in done.entities} <= {"PERSON", "ORG"}

