@@ -4,6 +4,8 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Beside it: `python -m tests.bench_copies`, how well and how fast copies are recognised.
 """
 
 import argparse
