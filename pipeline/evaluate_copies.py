@@ -5,7 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import combinations, groupby
+from itertools import combinations, groupby, islice
 from math import comb
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ THRESHOLDS = {
 WORST = 10
 MOST_PAIRS = 200_000
 """Pairs of articles of the same cluster that are judged."""
-_SAMPLED = 50_000
+_SAMPLED = 20_000
 """Newest kept articles among which near-misses are looked for."""
 _NEAR_MISS = 0.15
 
@@ -177,7 +177,8 @@ def _pairs_of_clusters(labelled: Sequence[tuple[Article, str]], rules: Rules) ->
     cluster_of = {article.article_id: cluster for article, cluster in labelled}
     for article, cluster in labelled:
         clusters[cluster].append(article)
-    within = [Pair(*two, True) for one in clusters.values() for two in combinations(one, 2)][:MOST_PAIRS]
+    pairs = (Pair(*two, True) for one in clusters.values() for two in combinations(one, 2))
+    within = list(islice(pairs, MOST_PAIRS))
     articles = {article.article_id: article for article, _ in labelled}
     kept = [kept_of(article, 0, unpack(article.fingerprint)) for article in articles.values()]
     between = [

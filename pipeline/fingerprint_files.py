@@ -231,7 +231,8 @@ def kept_articles(store: Store, history: History, most: int) -> list[Kept]:
     for name in reversed(file_names(history)):
         if len(found) >= most:
             break
-        found += map(_kept, _whole(store, name).to_pylist())
+        rows = _whole(store, name)
+        found += map(_kept, rows.slice(max(len(rows) - most, 0)).to_pylist())
     return sorted(found, key=lambda one: (one.batch, one.day, one.article_id))[-most:]
 
 

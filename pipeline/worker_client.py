@@ -5,10 +5,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it too, and ends us
-connection = socket.socket(socket.AF_UNIX)
-connection.connect(sys.argv[1])
-connection.sendall(json.dumps(dict(os.environ)).encode())
-connection.shutdown(socket.SHUT_WR)
-connection.recv(1)
+with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:  # when workers are ended, the engine says so
+    connection.connect(sys.argv[1])
+    connection.sendall(json.dumps(dict(os.environ)).encode())
+    connection.shutdown(socket.SHUT_WR)
+    connection.recv(1)

@@ -106,7 +106,7 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         ["2 rows where the log says 1", "other rows, sizes"],
     ),
     # fingerprints
-    "fingerprints are missing": (remove(FINGERPRINTS), [f"{FINGERPRINTS} is missing. Run `newsbeam compact"]),
+    "fingerprints are missing": (remove(FINGERPRINTS), [f"{FINGERPRINTS} is missing."]),
     "fingerprints are scribbled on": (truncate(FINGERPRINTS), [f"{FINGERPRINTS} cannot be read"]),
     "fingerprints twice": (rows(FINGERPRINTS, repeat_first), ["rows where the log says"]),
     "fingerprints of no article": (
@@ -114,7 +114,7 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         ["The fingerprints of 1 row fit no article"],
     ),
     "fingerprints in another place": (
-        values(FINGERPRINTS, place="date=2026-01-30/topic=sport"),
+        values(FINGERPRINTS, place="date=2026-01-30/topic=health"),
         ["The fingerprints of 1 row fit no article"],
     ),
     # Delta and runs
