@@ -168,6 +168,7 @@ def test_without_site(title: str, expected: str) -> None:
 
 
 FRAGMENTS = [
+    ("<p>Rain&#1; fell</p><p>on&#xFFFE;ly here</p>", "Rain fell\n\nonly here"),
     ("<p>One <b>bold</b> word.</p>\n<p>Two\nlines &amp; more.</p>", "One bold word.\n\nTwo lines & more."),
     ("One<br>two<br/><br />three", "One\n\ntwo\n\nthree"),
     ("plain &amp; simple", "plain & simple"),

@@ -29,22 +29,14 @@ MOST_IMAGES = 20
 def clean(markup: Markup) -> str | None:
     """The text in paragraphs; None if there is none."""
     if markup.is_html and (_TAG.search(markup.value) or "&" in markup.value):
-        return _paragraphs(markup.value) or None
+        return html_to_paragraphs(markup.value) or None
     return markup.value.strip() or None
-
-
-def _paragraphs(html: str) -> str:
-    """The text in paragraphs; in one, where control characters are hidden in references, which lxml does not bear."""
-    try:
-        return html_to_paragraphs(html)
-    except ValueError:
-        return " ".join(unescape(_TAG.sub(" ", html)).split())
 
 
 def plain_title(value: str | None, is_html: bool | None = None) -> str | None:
     """A title in one line, without tags. `is_html` is None where the feed does not say whether it is markup."""
     if value and is_html is not False and (_TAG if is_html else _SURE_TAG).search(value):
-        value = _paragraphs(value)
+        value = html_to_paragraphs(value)
     return " ".join((value or "").split()) or None
 
 
