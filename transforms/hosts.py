@@ -1,0 +1,81 @@
+"""Politeness: one request at a time to a host, with a spacing between two; many hosts at once."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import inf
+
+JITTER = (0.05, 0.25)
+"""Shares of the spacing that are added to it, at least and at most."""
+
+
+class NotNow(Exception):
+    """Raised where a host has had its share, or asked to be left alone for `wait` more seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
+@dataclass
+class Host:
+    """What one host was asked, in seconds of the event loop's clock."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free_at: float = -inf
+    quiet_until: float = -inf
+    spacing: float = 0.0
+    """Its own Crawl-delay, where that is longer than the usual spacing."""
+    asked: int = 0
+
+
+class Hosts:
+    """The hosts of one process, which owns them all. Belongs to one event loop."""
+
+    def __init__(self, spacing: float, most: int) -> None:
+        """`spacing`: seconds between the beginnings of two requests; `most`: requests to a host in one tick."""
+        self._spacing, self._most = spacing, most
+        self._hosts: dict[str, Host] = {}
+        self._ends_at = inf
+
+    def tick(self, longest: timedelta) -> None:
+        """Begin a tick: every host has its share again; whoever has no turn after `longest` is put off."""
+        self._ends_at = asyncio.get_running_loop().time() + longest.total_seconds()
+        for host in self._hosts.values():
+            host.asked = 0
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[Host]:
+        """Hold the host for one request. Raises NotNow where it has had its share or wants to be left alone."""
+        host, clock = self[name], asyncio.get_running_loop().time
+        async with host.lock:
+            self._check(host)
+            await asyncio.sleep(host.free_at - clock())
+            self._check(host)
+            host.asked += 1
+            self.sent(name)
+            yield host
+
+    def _check(self, host: Host) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < host.quiet_until:
+            raise NotNow(host.quiet_until - now)
+        if host.asked >= self._most or max(host.free_at, now) > self._ends_at:
+            raise NotNow(0.0)
+
+    def sent(self, name: str) -> None:
+        """A request leaves now: the next may a spacing later. Called again when the connection is made."""
+        host = self[name]
+        spacing = max(self._spacing, host.spacing) * (1 + random.uniform(*JITTER))
+        host.free_at = asyncio.get_running_loop().time() + spacing
+
+    def quiet(self, name: str, wait: float) -> None:
+        """Leave a host alone for so many seconds."""
+        host = self[name]
+        host.quiet_until = max(host.quiet_until, asyncio.get_running_loop().time() + wait)
+
+    def __getitem__(self, name: str) -> Host:
+        return self._hosts.setdefault(name, Host())
