@@ -11,6 +11,9 @@ from schemas.units import Seconds
 from transforms.addresses import Refused, check_url, feed_address
 from transforms.limits import Limits
 
+MOST_WITHOUT_CONTACT = 5
+"""Public feeds that are polled without anyone to turn to."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

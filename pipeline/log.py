@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Piece
 from schemas.tables import FORMAT_VERSION, Run
 from transforms.files import Store
@@ -51,11 +52,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Unique articles per topic."""
     files: list[File]
     index_rows: int
+    feeds: list[FeedState] = []
+    """The new state of each feed whose poll is wholly in with this entry, or that was added or removed."""
     format: int = FORMAT_VERSION
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """A snapshot: the state of ledger, index and log after entry `number`, in files named by that number."""
+    """A snapshot: the state of ledger, index, feeds and log after entry `number`, in files named by that number."""
 
     number: int
     index_rows: int

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.cutting import CHUNK_BYTES, CHUNK_RECORDS, Cutting, cuttings
 from pipeline.ledger import Ledger
 from pipeline.spool import Spool
+from schemas.feeds import FeedState
 from schemas.records import Chunk, Piece
 from transforms.files import Info, Store
 from transforms.formats import format_named
@@ -30,6 +31,19 @@ class Planner:
         self._open: BinaryIO | None = None
         self._cuttings = chain.from_iterable(map(self._input, new))
         self._held: Cutting | None = None
+        self._feeds: dict[str, FeedState] = {}
+        self._quiet: list[FeedState] = []
+        self.feeds: list[FeedState] = []
+        """The new states of the feeds whose polls are wholly in with the last batch."""
+
+    def add(self, pieces: Sequence[Piece], feeds: Mapping[str, FeedState]) -> None:
+        """Hand out these pieces too, which feeds brought, and with the last one of each feed the feed's new state.
+
+        The states of feeds without any piece go with the next batch.
+        """
+        self._cuttings = chain(self._cuttings, (Cutting(piece, None) for piece in pieces))
+        self._feeds |= feeds
+        self._quiet = [feeds[url] for url in feeds.keys() - {piece.input for piece in pieces}]
 
     def batch(self, spool_path: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
         """The chunks of the next batch; none when nothing is new. At least one piece, however large."""
@@ -46,6 +60,8 @@ class Planner:
             total += cutting.piece.length
             left = None if left is None else left - cutting.piece.records
         self._spool.close()
+        complete = [self._feeds[piece.input] for piece in pieces if piece.last and piece.input in self._feeds]
+        self.feeds, self._quiet = sorted(self._quiet + complete, key=lambda state: state.url), []
         return chunks(pieces)
 
     @property
@@ -67,7 +83,7 @@ class Planner:
         """The first records of a piece."""
         piece, data = cutting
         if data is None:
-            data = self._store.read(piece.input, piece.at, piece.length)
+            data = self._store.read(piece.path, piece.at, piece.length)
         cut = next(format_named(piece.format).cut(io.BytesIO(data), records))
         shorter = replace(piece, records=cut.records, length=cut.length, last=False, skipped=cut.skipped)
         return Cutting(shorter, None if cutting.data is None else data[: cut.length])

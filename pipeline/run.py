@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.engine import Engine, Listener, check_options
+from pipeline.feed_states import feed_states
+from pipeline.following import due, followed, is_feed_input, names_feeds
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -22,6 +25,10 @@ from pipeline.steps import Batch, Steps
 from pipeline.warehouse import check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, store_at
+
+if TYPE_CHECKING:
+    from pipeline.polls import Poller
+    from transforms.web import Resolve
 
 _VOID_TRIES = 20
 
@@ -48,6 +55,10 @@ class Summary(Struct, kw_only=True):
     topics: dict[str, int] = {}
     inputs: int = 0
     unreadable: dict[str, str] = {}
+    feeds: int = 0
+    """Feeds that are followed, and of these the ones that were asked, and why some failed."""
+    feeds_asked: int = 0
+    feeds_failed: dict[str, str] = {}
     changed: list[str] = []
     seconds: float = 0.0
 
@@ -73,28 +84,65 @@ class Session:
         summary: Summary,
         listener: Listener = lambda what, value: None,
         now: datetime | None = None,
+        resolve: "Resolve | None" = None,
     ) -> None:
         self.config, self.summary, self.now, self._inputs, self._listener = config, summary, now, inputs, listener
         self._warehouse = open_warehouse(config.output)
         self._void = 0
+        self._resolve = resolve
+        self._poller: Poller | None = None
+        self._folder = ""  # of what the last group of feeds brought
         self.planner = self._new_planner()
 
     def _new_planner(self) -> Planner:
         history = self._warehouse.refresh()
         ledger = Ledger(self._warehouse.store, history, self._inputs)
+        states = feed_states(self._warehouse.store, history)
+        feeds = followed(self.config, states)
+        self._due = due(feeds, states, self.now or datetime.now(UTC))
+        self.summary.feeds = len(feeds)
         return Planner(store_at(self.config.root), self._inputs, ledger)
 
     def plan(self, most_records: int | None) -> Batch | None:
-        """The next batch; None when nothing is new."""
-        began, token = time.time(), new_token()
-        spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
-        chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
-        self.summary.unreadable |= self.planner.unreadable
-        self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
-        if not chunks:
-            return None
-        now = self.now or datetime.fromtimestamp(began, UTC)
-        return Batch(self._warehouse.history.position + 1, token, now, began, tuple(chunks))
+        """The next batch, of files and then of what feeds bring; None when nothing is new."""
+        while True:
+            began, token = time.time(), new_token()
+            spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
+            chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
+            self.summary.unreadable |= self.planner.unreadable
+            self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
+            if chunks or self.planner.feeds:
+                now = self.now or datetime.fromtimestamp(began, UTC)
+                number = self._warehouse.history.position + 1
+                return Batch(number, token, now, began, tuple(chunks), tuple(self.planner.feeds))
+            if most_records == 0 or not self._poll():
+                return None
+
+    def _poll(self) -> bool:
+        """Ask the next group of feeds that are due; False if there are none left."""
+        if not self._due:
+            return False
+        from pipeline.polls import GROUP, Poller  # what speaks HTTP is loaded only where it is needed
+
+        group, self._due = self._due[:GROUP], self._due[GROUP:]
+        self._poller = self._poller or Poller(self.config.feeds, self._resolve)
+        self._listener("feeds", str(len(group)))
+        self.close()
+        self._folder = f"{STAGING}/{new_token()}"
+        store = self._warehouse.store
+        polled = self._poller.poll(
+            group, store, self._warehouse.history, store.path(self._folder), self.now or datetime.now(UTC)
+        )
+        self.planner.add(polled.pieces, polled.states)
+        self.summary.feeds_asked += polled.asked
+        self.summary.feeds_failed |= polled.failed
+        return True
+
+    def close(self) -> None:
+        """Remove what feeds brought, once it is committed or given up."""
+        if self._folder:
+            self._warehouse.store.remove(self._folder)
+            self._folder = ""
 
     def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> None:
         """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
@@ -139,21 +187,31 @@ def run(
     check_usable(store)
     with stopping(), held(store), ExitStack() as stack:
         session = Session(config, inputs, summary, listener, now)
+        stack.callback(session.close)
         engine: Engine | None = None
         while batch := session.plan(None if limit is None else limit - summary.read):
-            engine = engine or stack.enter_context(Engine(config, options, listener))
-            session.send(batch, engine)
+            if batch.chunks:
+                engine = engine or stack.enter_context(Engine(config, options, listener))
+            session.send(batch, engine or without_articles)
         summary.inputs = len(inputs)
         summary.seconds = time.monotonic() - started
 
 
+def without_articles(batch: Batch, steps: Steps) -> None:
+    """Commit what feeds say of themselves, where none of them brought an article: no engine is needed for it."""
+    for entry in steps.write(()):
+        for _ in steps.commit(entry):
+            pass
+
+
 def new_inputs(config: Config) -> list[Info]:
-    """The files that the configuration names. Raises UsageError if it names none."""
-    if not config.input:
-        raise UsageError("There is nothing to read: give --input, or `input` in the configuration.")
+    """The files that the configuration names. Raises UsageError if it names neither files nor feeds."""
     if not config.output:
         raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
-    return list_inputs(store_at(config.root), config.input, config.output)
+    if not config.input and not names_feeds(config):
+        raise UsageError("There is nothing to read: give --input, or `input` or `feeds` in the configuration.")
+    files = [name for name in config.input if not is_feed_input(name)]
+    return list_inputs(store_at(config.root), files, config.output)
 
 
 class Prospect(Struct, frozen=True):

@@ -17,6 +17,7 @@ from pipeline.staging import stage, stage_index, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
 from transforms import copies, names, topics
@@ -38,6 +39,8 @@ class Batch:
     began: float
     """When its planning began, in seconds since the epoch."""
     chunks: tuple[Chunk, ...]
+    feeds: tuple[FeedState, ...] = ()
+    """The new states of feeds whose polls are wholly in with it."""
 
     def small(self) -> "Batch":
         """The same without its chunks, for steps that get them as elements."""
@@ -152,6 +155,7 @@ class Steps:
             topics=dict(Counter(one.topic for chunk in chunks for one in chunk.articles if one.outcome == "unique")),
             files=files,
             index_rows=index_rows,
+            feeds=list(self.batch.feeds),
         )
 
 

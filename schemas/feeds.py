@@ -41,8 +41,13 @@ class FeedState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_modified: str | None = None
     body_hash: str | None = None
     entries: tuple[str, ...] = ()
-    """Of a feed with full text: the ids of the last body's entries in the feed's own words, sorted."""
+    """Entries of the last body that the index cannot know: dead ones, and those whose page was fetched; see
+    `transforms.entries`."""
     title: str | None = None
+    ttl: float = 0.0
+    """Seconds that the feed itself asks to wait; `skip_hours` (UTC) and `skip_days` (0 for Monday) likewise."""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
     moved_to: str | None = None
     """Where permanent redirects led at the last success."""
     moved_polls: int = 0

@@ -2,10 +2,10 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from math import inf
 
 JITTER = (0.05, 0.25)
@@ -22,7 +22,7 @@ class NotNow(Exception):
 
 @dataclass
 class Host:
-    """What one host was asked, in seconds of the event loop's clock."""
+    """What one host was asked, in seconds of the monotonic clock."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     free_at: float = -inf
@@ -33,34 +33,34 @@ class Host:
 
 
 class Hosts:
-    """The hosts of one process, which owns them all. Belongs to one event loop."""
+    """The hosts of one process, which owns them all."""
 
-    def __init__(self, spacing: float, most: int) -> None:
-        """`spacing`: seconds between the beginnings of two requests; `most`: requests to a host in one tick."""
+    def __init__(self, spacing: float = 0.0, most: int = 1_000_000, longest: float = inf) -> None:
+        """`spacing`: seconds between the beginnings of two requests to a host; `most`: requests to it; `longest`:
+        seconds after which nobody has a turn any more."""
         self._spacing, self._most = spacing, most
+        self._ends_at = time.monotonic() + longest
         self._hosts: dict[str, Host] = {}
-        self._ends_at = inf
 
-    def tick(self, longest: timedelta) -> None:
-        """Begin a tick: every host has its share again; whoever has no turn after `longest` is put off."""
-        self._ends_at = asyncio.get_running_loop().time() + longest.total_seconds()
+    def renew(self) -> None:
+        """Go on in another event loop: what hosts were asked stays."""
         for host in self._hosts.values():
-            host.asked = 0
+            host.lock = asyncio.Lock()
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[Host]:
         """Hold the host for one request. Raises NotNow where it has had its share or wants to be left alone."""
-        host, clock = self[name], asyncio.get_running_loop().time
+        host = self[name]
         async with host.lock:
             self._check(host)
-            await asyncio.sleep(host.free_at - clock())
+            await asyncio.sleep(host.free_at - time.monotonic())
             self._check(host)
             host.asked += 1
             self.sent(name)
             yield host
 
     def _check(self, host: Host) -> None:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         if now < host.quiet_until:
             raise NotNow(host.quiet_until - now)
         if host.asked >= self._most or max(host.free_at, now) > self._ends_at:
@@ -70,12 +70,12 @@ class Hosts:
         """A request leaves now: the next may a spacing later. Called again when the connection is made."""
         host = self[name]
         spacing = max(self._spacing, host.spacing) * (1 + random.uniform(*JITTER))
-        host.free_at = asyncio.get_running_loop().time() + spacing
+        host.free_at = time.monotonic() + spacing
 
     def quiet(self, name: str, wait: float) -> None:
         """Leave a host alone for so many seconds."""
         host = self[name]
-        host.quiet_until = max(host.quiet_until, asyncio.get_running_loop().time() + wait)
+        host.quiet_until = max(host.quiet_until, time.monotonic() + wait)
 
     def __getitem__(self, name: str) -> Host:
         return self._hosts.setdefault(name, Host())

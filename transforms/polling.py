@@ -4,7 +4,7 @@ The rules are those that a publisher would ask for: docs/feeds.md explains them.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -35,30 +35,33 @@ SOFT = 0.5
 _SOFT_STATUS = re.compile(r"Http(?:404|5\d\d)")
 
 
-class Schedule(NamedTuple):
-    """What a feed and its server say about when to come again."""
+class Told(NamedTuple):
+    """What a feed says of itself, where its body was read."""
 
-    wait: float = 0.0
-    """Seconds: the largest of RSS ttl, Cache-Control max-age and Expires."""
-    skip_hours: Collection[int] = ()
+    title: str | None = None
+    ttl: float = 0.0
+    """Seconds that it asks to wait."""
+    skip_hours: tuple[int, ...] = ()
     """Hours of the day, UTC, 0 to 23."""
-    skip_days: Collection[int] = ()
+    skip_days: tuple[int, ...] = ()
     """Days of the week, 0 for Monday."""
 
 
 class Success(NamedTuple):
     """What a poll brought."""
 
-    schedule: Schedule
-    news: int
+    news: int = 0
     """Entries that were not known."""
+    fresh: float = 0.0
+    """Seconds for which the server says that the answer is fresh."""
+    moved_to: str | None = None
     body_hash: str | None = None
-    """None where the server said that nothing has changed."""
+    """None where the server said that nothing has changed; then what follows is not known."""
     etag: str | None = None
     last_modified: str | None = None
-    title: str | None = None
-    moved_to: str | None = None
     entries: tuple[str, ...] = ()
+    told: Told | None = None
+    """None where the body was the same as before."""
     waiting: bool = False
     """Whether entries were left out, because their pages could not be fetched yet."""
 
@@ -88,32 +91,43 @@ def conditions(state: FeedState, now: datetime) -> dict[str, str]:
 
 
 def succeeded(state: FeedState, poll: Success, interval: float, now: datetime) -> FeedState:
-    """The state after a poll that reached the feed. `interval` in seconds, at least which lies between two polls."""
-    pace = max(1.0, state.pace / 2) if poll.news else min(SLOWEST, state.pace * 1.25)
-    wait = interval if poll.waiting else max(interval * pace, poll.schedule.wait)
-    moved_to = poll.moved_to if poll.moved_to != state.url else None
+    """The state after a poll that reached the feed. `interval`: the least seconds between two polls."""
+    leads_to = poll.moved_to or address(state)
+    moved_to = None if leads_to == state.url else leads_to
+    agreeing = state.moved_polls + 1 if moved_to == state.moved_to else 1
     state = replace(
-        state,
+        _with_body(state, poll, now),
         polls=state.polls + 1,
         polled_at=now,
         succeeded_at=now,
         news_at=now if poll.news else state.news_at,
-        title=poll.title or state.title,
         moved_to=moved_to,
-        moved_polls=(state.moved_polls + 1 if moved_to == state.moved_to else 1) if moved_to else 0,
-        pace=pace,
+        moved_polls=agreeing if moved_to else 0,
+        pace=max(1.0, state.pace / 2) if poll.news else min(SLOWEST, state.pace * 1.25),
         failures=0.0,
         failure=None,
         waited=state.waited + 1 if poll.waiting else 0,
     )
-    if poll.body_hash:
+    wait = interval if poll.waiting else max(interval * state.pace, state.ttl, poll.fresh)
+    return replace(state, due_at=_due(state, wait, now, skipping=True))
+
+
+def _with_body(state: FeedState, poll: Success, now: datetime) -> FeedState:
+    """What there is to remember of a body that was sent whole."""
+    if poll.told:
         state = replace(
-            state, full_at=now, etag=poll.etag, last_modified=poll.last_modified, body_hash=poll.body_hash,
+            state,
+            title=poll.told.title or state.title,
+            ttl=poll.told.ttl,
+            skip_hours=poll.told.skip_hours,
+            skip_days=poll.told.skip_days,
             entries=poll.entries,
-        )  # fmt: skip
+        )
     if poll.waiting:  # what was left out must come again
-        state = replace(state, etag=None, last_modified=None, body_hash=None)
-    return replace(state, due_at=_due(state, wait, poll.schedule, now))
+        return replace(state, etag=None, last_modified=None, body_hash=None)
+    if poll.body_hash:
+        return replace(state, full_at=now, etag=poll.etag, last_modified=poll.last_modified, body_hash=poll.body_hash)
+    return state
 
 
 def failed(state: FeedState, problem: Problem, interval: float, now: datetime, retry: float = 0.0) -> FeedState:
@@ -122,7 +136,7 @@ def failed(state: FeedState, problem: Problem, interval: float, now: datetime, r
     state = replace(state, polls=state.polls + 1, polled_at=now, failures=failures, failure=problem)
     if is_dead(state):
         return replace(state, due_at=now + timedelta(seconds=DEAD_WAIT))
-    return replace(state, due_at=_due(state, max(interval * 2 ** min(failures, 10.0), retry), Schedule(), now))
+    return replace(state, due_at=_due(state, max(interval * 2 ** min(failures, 10.0), retry), now))
 
 
 def ended(state: FeedState, problem: Problem, now: datetime) -> FeedState:
@@ -132,7 +146,7 @@ def ended(state: FeedState, problem: Problem, now: datetime) -> FeedState:
 
 def put_off(state: FeedState, wait: float, now: datetime) -> FeedState:
     """The state of a feed that was not asked, since its host wants to be left alone for `wait` seconds."""
-    return replace(state, due_at=_due(state, wait, Schedule(), now))
+    return replace(state, due_at=_due(state, wait, now))
 
 
 def weight(problem: Problem) -> float:
@@ -140,11 +154,14 @@ def weight(problem: Problem) -> float:
     return SOFT if _SOFT_STATUS.fullmatch(problem.error_class) else WEIGHTS.get(problem.error_class, 1.0)
 
 
-def _due(state: FeedState, wait: float, schedule: Schedule, now: datetime) -> datetime:
-    """The next poll: after the wait and a little more, so that feeds don't fall into step; at most a day ahead."""
+def _due(state: FeedState, wait: float, now: datetime, skipping: bool = False) -> datetime:
+    """The next poll: after the wait and a little more, so that feeds don't fall into step; at most a day ahead.
+
+    `skipping`: not in the hours and days that the feed asks to leave out.
+    """
     latest = now + timedelta(seconds=LONGEST_WAIT)
-    due = now + timedelta(seconds=wait * (1 + jitter(state.url, state.polls) / 10))
-    while due < latest and (due.hour in schedule.skip_hours or due.weekday() in schedule.skip_days):
+    due = now + timedelta(seconds=min(wait, LONGEST_WAIT) * (1 + jitter(state.url, state.polls) / 10))
+    while skipping and due < latest and (due.hour in state.skip_hours or due.weekday() in state.skip_days):
         due = due.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return min(due, latest)
 
@@ -154,11 +171,10 @@ def jitter(url: str, polls: int) -> float:
     return float(xxhash.xxh3_64_intdigest(f"{polls} {url}".encode()) / 2**64)
 
 
-def stated_wait(headers: Mapping[str, str], ttl: float | None, now: datetime) -> float:
-    """Seconds for which a response is said to be fresh: by max-age, else Expires; or the feed's ttl if longer."""
+def fresh_for(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds for which a response is said to be fresh: by max-age, else by Expires. Names in lower case."""
     age = re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", headers.get("cache-control", ""), re.IGNORECASE)
-    fresh = float(age[1]) if age else _until(headers.get("expires"), now)
-    return max(fresh, ttl or 0.0)
+    return float(age[1]) if age else _until(headers.get("expires"), now)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
@@ -171,7 +187,7 @@ def _until(date: str | None, now: datetime) -> float:
     """Seconds until an HTTP date; 0 if it is past, or none."""
     try:
         moment = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max((moment - now).total_seconds(), 0.0)

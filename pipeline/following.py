@@ -1,0 +1,87 @@
+"""Which feeds are followed: those that the configuration, its files and the command name, and those that were added."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.config import Config
+from pipeline.config_feeds import MOST_WITHOUT_CONTACT, FeedEntry
+from pipeline.feed_states import states_in
+from pipeline.terminal import visible
+from pipeline.warehouse import exists
+from schemas.errors import UsageError
+from schemas.feeds import Feed, FeedState
+from transforms import polling
+from transforms.addresses import is_private_literal
+from transforms.files import store_at
+
+
+def names_feeds(config: Config) -> bool:
+    """Whether a configuration names any feed, or its warehouse has some that were added."""
+    if config.feeds.follow or config.feeds.files or any(map(is_feed_input, config.input)):
+        return True
+    return exists(config.output) and any(_is_added(state) for state in states_in(store_at(config.output)).values())
+
+
+def _is_added(state: FeedState) -> bool:
+    return state.added is not None and not state.removed
+
+
+def is_feed_input(text: str) -> bool:
+    """Whether an input is a feed's address or a list of feeds, and not a file of articles."""
+    return ("://" in text and not text.startswith("file:")) or text.lower().endswith(".opml")
+
+
+def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
+    """Every feed once, with its options: as it is first named, sorted by address.
+
+    Raises UsageError for a list that cannot be read, an address that is none, and too many feeds without a contact.
+    """
+    feeds: dict[str, Feed] = {}
+    for entry in _entries(config, states):
+        feeds.setdefault(entry.url, config.feeds.feed(entry))
+    public = sum(not (feed.allow_private_addresses or is_private_literal(feed.url)) for feed in feeds.values())
+    if public > MOST_WITHOUT_CONTACT and not config.feeds.contact:
+        raise UsageError(
+            f"{public:,} public feeds are to be polled, and no publisher could turn to you: set `feeds.contact` to a "
+            "page or a mail address, in the configuration or with --set feeds.contact=…"
+        )
+    return [feeds[url] for url in sorted(feeds)]
+
+
+def _entries(config: Config, states: Mapping[str, FeedState]) -> Iterator[FeedEntry]:
+    yield from config.feeds.follow
+    for name in [*config.feeds.files, *filter(is_feed_input, config.input)]:
+        yield from [_entry(name, name)] if "://" in name else listed(str(Path(config.root) / name))
+    for state in states.values():
+        if _is_added(state):
+            yield FeedEntry.model_validate(state.added)
+
+
+def listed(path: str) -> list[FeedEntry]:
+    """The feeds of a file: OPML, or a text with an address a line and comments after `#`. Raises UsageError."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: the list of feeds cannot be read: {error.strerror}.") from None
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return []
+    lines = (line.partition("#")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
+    return [_entry(line, path) for line in lines if line]
+
+
+def _entry(url: str, where: str) -> FeedEntry:
+    try:
+        return FeedEntry.model_validate(url)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{visible(where)}: {visible(reason)}.") from None
+
+
+def due(feeds: Iterable[Feed], states: Mapping[str, FeedState], now: datetime) -> list[tuple[Feed, FeedState]]:
+    """The feeds to poll now, each with its state: those that waited longest first."""
+    known = [(feed, states.get(feed.url) or FeedState(url=feed.url)) for feed in feeds]
+    found = [(feed, state) for feed, state in known if polling.is_due(state, now)]
+    return sorted(found, key=lambda pair: (pair[1].due_at.timestamp() if pair[1].due_at else 0.0, pair[0].url))

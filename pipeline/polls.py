@@ -1,0 +1,265 @@
+"""Polling: what due feeds bring, laid where workers read it, as pieces of inputs named by the feeds' addresses.
+
+Three rounds, each for a whole group of feeds at once: ask the feeds; look up their entries in the index; fetch the
+pages of those that are new, where full text is asked for. One process does it all, and so owns every host.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+import xxhash
+from msgspec.structs import replace
+
+from pipeline import __version__
+from pipeline.config_feeds import Feeds
+from pipeline.index import look_up
+from pipeline.ledger import Ledger
+from pipeline.log import History
+from pipeline.spool import Spool, spool
+from schemas.feeds import Feed, FeedState
+from schemas.records import Piece
+from transforms import polling
+from transforms.copies import by_identity
+from transforms.entries import Entry, entries_of, is_known
+from transforms.files import Info, Store
+from transforms.formats.polled import FORMAT, Line, Page, line_of
+from transforms.full_text import NotYet, Pages
+from transforms.hosts import Hosts
+from transforms.polling import Success, Told
+from transforms.visits import Visit, visit
+from transforms.web import Resolve, Web, system_resolve
+
+GROUP = 500
+"""Feeds that are polled at once: their entries are in memory together."""
+PIECE_RECORDS = 256
+PIECE_BYTES = 1_000_000
+Result = TypeVar("Result")
+
+
+class Polled(NamedTuple):
+    """What a group of feeds brought."""
+
+    pieces: list[Piece]
+    """What is new, feed by feed."""
+    states: dict[str, FeedState]
+    """By address: the state to commit with the last piece of the feed, or at once if it has none."""
+    failed: dict[str, str]
+    """By address: why a feed could not be read."""
+    asked: int
+    """Feeds that were asked; the others were put off."""
+
+
+class Brought(NamedTuple):
+    """A feed that was read, with its entries, and which of them are in already."""
+
+    visit: Visit
+    entries: list[Entry]
+    known: list[bool]
+
+
+class Kept(NamedTuple):
+    """A page whose markup stands in a file: from where on, and how many bytes."""
+
+    page: Page
+    at: int
+    length: int
+
+
+Found = dict[int, Kept | None]
+"""By the place of an entry in its feed: its page; None if the entry has to wait for it."""
+
+
+class Poller:
+    """Polls feeds for one run. Keeps how often and when each host was asked."""
+
+    def __init__(self, feeds: Feeds, resolve: Resolve | None = None) -> None:
+        """`resolve` in place of the system's way from names to addresses."""
+        self._feeds, self._resolve = feeds, resolve or system_resolve
+        self._user_agent = f"newsbeam/{__version__}" + (f" (+{feeds.contact})" if feeds.contact else "")
+        self._hosts = Hosts(feeds.host_spacing, feeds.requests_per_host, feeds.longest_tick)
+
+    def poll(
+        self, due: Sequence[tuple[Feed, FeedState]], store: Store, history: History, folder: str, now: datetime
+    ) -> Polled:
+        """Poll the feeds. What they bring is laid into files in `folder`; `store` and `history` are the warehouse's."""
+        return apart(self._poll(due, store, history, folder, now))
+
+    def web(self) -> Web:
+        """The way to the web, for the running event loop."""
+        self._hosts.renew()
+        return Web(self._user_agent, self._hosts, self._feeds.limits, self._feeds.ports, self._resolve)
+
+    async def _poll(
+        self, due: Sequence[tuple[Feed, FeedState]], store: Store, history: History, folder: str, now: datetime
+    ) -> Polled:
+        async with self.web() as web:
+            visits = await asyncio.gather(*(visit(web, feed, state, now) for feed, state in due))
+            brought = _entries(visits, self._feeds.limits.entries, store, history, now)
+            pages = Pages(web, now, not self._feeds.ignore_robots_because)
+            with spool(f"{folder}/pages") as markup:
+                found = await asyncio.gather(*(_pages(one, pages, markup) for one in brought))
+        states = dict(filter(None, (_state_without_entries(one, now) for one in visits)))
+        with spool(f"{folder}/entries") as lines:
+            pieces = [
+                piece for one, its in zip(brought, found, strict=True) for piece in _laid(one, its, markup.path, lines)
+            ]
+        for one, its in zip(brought, found, strict=True):
+            states[one.visit.feed.url] = _state_with_entries(one, its, now)
+        failed = {one.feed.url: one.refused.problem.error for one in visits if one.refused}
+        return Polled(not_done(pieces, store, history), states, failed, sum(one.put_off is None for one in visits))
+
+
+def _entries(visits: Iterable[Visit], most: int, store: Store, history: History, now: datetime) -> list[Brought]:
+    """The entries of the feeds that were read, looked up together."""
+    read = [(one, entries_of(one.parsed, one.feed, most, now)) for one in visits if one.parsed]
+    articles = [entry.article for _, entries in read for entry in entries if entry.article]
+    rows = look_up(store, history, map(by_identity, articles))
+
+    def known(entry: Entry, state: FeedState) -> bool:
+        committed = {row.article_id for row in rows.get(by_identity(entry.article), ())} if entry.article else set()
+        return is_known(entry, state.entries, committed)
+
+    return [Brought(one, entries, [known(entry, one.state) for entry in entries]) for one, entries in read]
+
+
+async def _pages(brought: Brought, pages: Pages, markup: Spool) -> Found:
+    """The pages of a feed's new entries, if their whole text is asked for."""
+    feed, state = brought.visit.feed, brought.visit.state
+    if not feed.full_text:
+        return {}
+
+    async def one(place: int, url: str) -> tuple[int, Kept | None]:
+        try:
+            page = await pages.get(url, feed.allow_private_addresses)
+        except NotYet as wait:
+            if not wait.counts or state.waited < polling.PATIENCE:
+                return place, None
+            page = wait.page
+        data = page.markup or b""
+        return place, Kept(replace(page, markup=None), markup.add(data), len(data))
+
+    new = [(place, entry.page) for place, entry in enumerate(brought.entries) if not brought.known[place]]
+    return dict(await asyncio.gather(*(one(place, url) for place, url in new if url)))
+
+
+def _laid(brought: Brought, found: Found, markup: str, lines: Spool) -> Iterator[Piece]:
+    """Lay a feed's entries into the spool, a line each; the pieces that they are. None if nothing is new."""
+    left = [place for place in range(len(brought.entries)) if found.get(place, place) is not None]
+    if all(brought.known[place] for place in left):
+        return
+    digest, sizes, at = xxhash.xxh3_128(), [], None
+    for place in left:
+        line = _line(brought, place, found.get(place), markup)
+        digest.update(line)
+        sizes.append(len(line))
+        start = lines.add(line)
+        at = start if at is None else at
+    yield from pieces_of(brought.visit.feed.url, digest.hexdigest(), sizes, lines.path, at or 0)
+
+
+def _line(brought: Brought, place: int, kept: Kept | None, markup: str) -> bytes:
+    if brought.known[place]:
+        return line_of(Line(known=True))
+    page = kept and replace(kept.page, markup=_read(markup, kept) if kept.length else None)
+    entry = brought.entries[place]
+    return line_of(Line(fields=entry.fields, page=page, problem=entry.problem))
+
+
+def _read(path: str, kept: Kept) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(kept.at)
+        return file.read(kept.length)
+
+
+def pieces_of(url: str, version: str, sizes: Sequence[int], path: str, at: int) -> Iterator[Piece]:
+    """The pieces of a feed whose lines have these sizes in bytes, and stand in a file from `at` on."""
+    first = offset = 0
+    while first < len(sizes):
+        end, length = first + 1, sizes[first]
+        while end < len(sizes) and end - first < PIECE_RECORDS and length + sizes[end] <= PIECE_BYTES:
+            length += sizes[end]
+            end += 1
+        yield Piece(
+            input=url, version=version, format=FORMAT.name, first=first, records=end - first, offset=offset,
+            length=length, last=end == len(sizes), path=path, at=at + offset,
+        )  # fmt: skip
+        first, offset = end, offset + length
+
+
+def not_done(pieces: Sequence[Piece], store: Store, history: History) -> list[Piece]:
+    """The pieces that are not in yet: a run that was cut off may have committed the first of them."""
+    inputs = {(piece.input, piece.version): Info(piece.input, 0, piece.version) for piece in pieces}
+    ledger = Ledger(store, history, inputs.values())
+    done = {key: ledger.done(info) for key, info in inputs.items()}
+    return [piece for piece in pieces if piece.end > done[piece.input, piece.version].end]
+
+
+def _state_without_entries(one: Visit, now: datetime) -> tuple[str, FeedState] | None:
+    """The new state of a feed that was not read; None if it is as before."""
+    feed, state = one.feed, one.state
+    if one.put_off is not None:
+        return (feed.url, polling.put_off(state, one.put_off, now)) if one.put_off else None
+    if one.refused:
+        problem, wait = one.refused
+        if problem.error_class == "Gone":
+            return feed.url, polling.ended(state, problem, now)
+        return feed.url, polling.failed(state, problem, feed.interval, now, wait)
+    return feed.url, polling.succeeded(state, _success(one, now), feed.interval, now)
+
+
+def _state_with_entries(brought: Brought, found: Found, now: datetime) -> FeedState:
+    """The new state of a feed that was read."""
+    feed, state, parsed = brought.visit.feed, brought.visit.state, brought.visit.parsed
+    waiting = [place for place, kept in found.items() if kept is None]
+    success = _success(brought.visit, now)._replace(
+        news=brought.known.count(False) - len(waiting),
+        waiting=bool(waiting),
+        told=Told(parsed.title, parsed.ttl or 0.0, parsed.skip_hours, parsed.skip_days) if parsed else None,
+        entries=tuple(
+            entry.id
+            for place, entry in enumerate(brought.entries)
+            if place not in waiting and (feed.full_text or entry.article is None)
+        ),
+    )
+    return polling.succeeded(state, success, feed.interval, now)
+
+
+def _success(one: Visit, now: datetime) -> Success:
+    headers = one.response.headers if one.response else {}
+    return Success(
+        fresh=polling.fresh_for(headers, now),
+        moved_to=one.response.moved_to if one.response else None,
+        body_hash=one.body_hash,
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+    )
+
+
+def apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do asynchronous work in a thread: a signal then reaches the main thread, which stops the work and goes on."""
+    done: Future[Result] = Future()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+
+    def run() -> None:
+        try:
+            done.set_result(loop.run_until_complete(task))
+        except BaseException as error:
+            done.set_exception(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except BaseException:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join(5)
+        raise

@@ -1,0 +1,102 @@
+"""Pages of entries: fetched once each, where robots.txt lets us."""
+
+import asyncio
+from datetime import datetime
+from email.message import Message
+
+from transforms.addresses import host_of
+from transforms.answers import Refusal, refusal
+from transforms.formats.polled import Page
+from transforms.hosts import NotNow
+from transforms.polling import weight
+from transforms.robots import MOST_BYTES, Rules, robots_of, rules_for_status
+from transforms.web import FetchFailed, Request, Response, Web
+
+_ACCEPT = {"Accept": "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"}
+
+
+class NotYet(Exception):
+    """Raised for a page that may well be fetched at another time; carries the Page that says why it was not now.
+
+    `counts` is False where it was not even asked for: its host has had its share.
+    """
+
+    def __init__(self, page: Page, counts: bool) -> None:
+        super().__init__(page.problem)
+        self.page, self.counts = page, counts
+
+
+class Pages:
+    """The pages of one round of polling. Belongs to one event loop."""
+
+    def __init__(self, web: Web, now: datetime, obey_robots: bool = True) -> None:
+        self._web, self._now, self._obey = web, now, obey_robots
+        self._pages: dict[tuple[str, bool], asyncio.Task[Page]] = {}
+        self._rules: dict[tuple[str, bool], asyncio.Task[Rules | None]] = {}
+
+    async def get(self, url: str, private: bool) -> Page:
+        """The page, or why there is none. Raises NotYet."""
+        key = url, private
+        if key not in self._pages:
+            self._pages[key] = asyncio.create_task(self._get(url, private))
+        return await self._pages[key]
+
+    async def _get(self, url: str, private: bool) -> Page:
+        try:
+            if problem := await self._forbidden(url, private):
+                return Page(url=url, problem=problem)
+            answer = await self._web.get(Request(url, self._web.limits.page_bytes, _ACCEPT, private=private))
+        except NotNow:
+            raise NotYet(Page(url=url, problem="HostBusy: the host has had its share of requests"), False) from None
+        except FetchFailed as error:
+            return self._refused(Page(url=url), Refusal(error.problem))
+        if refused := refusal(answer.status, answer.headers, answer.body, self._now):
+            if refused.wait:
+                self._web.hosts.quiet(host_of(answer.url), refused.wait)
+            return self._refused(Page(url=answer.url, status=answer.status), refused)
+        return _page(answer)
+
+    async def _forbidden(self, url: str, private: bool) -> str | None:
+        """Why robots.txt does not let us fetch a page; None if it does."""
+        if not self._obey:
+            return None
+        rules = await self._rules_of(url, private)
+        if rules is None:
+            raise NotYet(Page(url=url, problem="RobotsUnknown: the site's robots.txt cannot be fetched"), True)
+        return None if rules.allow(url) else "RobotsForbid: the site's robots.txt forbids it"
+
+    def _refused(self, page: Page, refused: Refusal) -> Page:
+        problem = f"{refused.problem.error_class}: {refused.problem.error}"
+        page = Page(url=page.url, status=page.status, problem=problem)
+        if weight(refused.problem) < 1 and refused.problem.error_class != "Http404":
+            raise NotYet(page, True)
+        return page
+
+    async def _rules_of(self, url: str, private: bool) -> Rules | None:
+        """The rules of the page's site, fetched once; None if they can't be known now."""
+        key = robots_of(url), private
+        if key not in self._rules:
+            self._rules[key] = asyncio.create_task(self._fetch_rules(*key))
+        return await self._rules[key]
+
+    async def _fetch_rules(self, url: str, private: bool) -> Rules | None:
+        try:
+            answer = await self._web.get(Request(url, MOST_BYTES * 4, private=private))
+        except FetchFailed:
+            return None
+        rules = rules_for_status(answer.status, answer.body)
+        if rules:
+            self._web.hosts[host_of(url)].spacing = rules.delay
+        return rules
+
+
+def _page(answer: Response) -> Page:
+    """The page that came, if it is one."""
+    kind = Message()
+    kind["content-type"] = answer.headers.get("content-type", "")
+    size = len(answer.body)
+    if answer.headers.get("content-type") and "html" not in kind.get_content_type():
+        problem = f"NotAPage: it is {kind.get_content_type()[:60]}"
+        return Page(url=answer.url, status=answer.status, size=size, problem=problem)
+    charset = kind.get_content_charset()
+    return Page(url=answer.url, status=answer.status, size=size, charset=charset, markup=answer.body)
