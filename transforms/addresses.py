@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 _UNICAST = ip_network("2000::/3")  # all of IPv6 that is given out (RFC 4291, IANA)
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Special in IANA's registries, but not in `ipaddress` of every Python."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -25,7 +27,8 @@ def is_public(host: str) -> bool:
     inner = _inner(address) if isinstance(address, IPv6Address) else address
     if isinstance(inner, IPv6Address) and inner not in _UNICAST:
         return False
-    return inner.is_global and not inner.is_multicast
+    special = any(inner in network for network in _SPECIAL)
+    return inner.is_global and not (inner.is_multicast or special)
 
 
 def _inner(address: IPv6Address) -> IPv4Address | IPv6Address:
