@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset as ds
 import pytest
 
 from pipeline.config import Config
@@ -17,7 +18,7 @@ from schemas.errors import UsageError
 from schemas.feeds import FeedState
 from tests.feed_server import Answer, Server, conditional, item, rss
 from tests.plain import NOW, plain_config, plain_line
-from tests.tables import all_rows, read_rows
+from tests.tables import all_rows
 from transforms.files import store_at
 
 
@@ -50,7 +51,9 @@ def state_of(config: Config, url: str | None = None) -> FeedState:
 
 
 def articles(config: Config) -> list[dict[str, Any]]:
-    return [dict(eval(row, {"datetime": __import__("datetime")})) for row in read_rows(Path(config.output), "articles")]
+    files = sorted(map(str, Path(config.output).glob("articles/*/*/*.parquet")))
+    rows: list[dict[str, Any]] = ds.dataset(files, partitioning="hive").to_table().to_pylist()
+    return rows
 
 
 def test_a_feed_and_its_second_poll(server: Server, tmp_path: Path) -> None:
