@@ -124,6 +124,6 @@ def item(number: int, link: str, words: str = "", date: str = "Sat, 31 Jan 2026 
     """One item; its number makes it unlike all others."""
     text = words or f"The harbour council counted {number} ships on Monday, and said that number {number} was late."
     return (
-        f"<item><title>Ship number {number} is late</title><link>{link}</link><guid isPermaLink='false'>g{number}</guid>"
+        f"<item><title>Ship number {number} is late</title><link>{link}</link><guid>g{number}</guid>"
         f"<description>{text}</description><pubDate>{date}</pubDate></item>"
     )

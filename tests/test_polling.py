@@ -148,7 +148,13 @@ def test_freshness(headers: dict[str, str], seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("120", 120), ("Mon, 02 Feb 2026 12:02:00 GMT", 120), ("Mon, 02 Feb 2026 11:00:00 GMT", 0), ("soon", 0), ("-5", 0)],
+    [
+        ("120", 120),
+        ("Mon, 02 Feb 2026 12:02:00 GMT", 120),
+        ("Mon, 02 Feb 2026 11:00:00 GMT", 0),
+        ("soon", 0),
+        ("-5", 0),
+    ],
 )
 def test_retry_after(value: str, seconds: float) -> None:
     assert polling.retry_after({"retry-after": value}, NOW) == seconds

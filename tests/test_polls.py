@@ -232,9 +232,7 @@ def test_a_limit_leaves_the_feed_due(server: Server, tmp_path: Path) -> None:
     assert not verify_warehouse(config.output).problems
 
 
-def test_credentials_are_sent_and_kept_nowhere(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_are_sent_and_kept_nowhere(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.routes["/feed"] = Answer(rss([item(1, "https://harbour.example/1")]))
     feed = {"url": server.url(), "credentials": {"Authorization": "HARBOUR_LOGIN"}, "headers": {"X-Reader": "yes"}}
     config = config_of(server, tmp_path / "out", feed)
@@ -263,7 +261,9 @@ def test_many_public_feeds_need_a_contact(tmp_path: Path) -> None:
     config = Config.model_validate(values)
     with pytest.raises(UsageError, match=r"feeds\.contact"):
         Session(config, [], Summary())
-    Session(Config.model_validate({**values, "feeds": {"follow": follow, "contact": "desk@harbour.example"}}), [], Summary())
+    Session(
+        Config.model_validate({**values, "feeds": {"follow": follow, "contact": "desk@harbour.example"}}), [], Summary()
+    )
 
 
 def test_lists_and_addresses_as_input(server: Server, tmp_path: Path) -> None:

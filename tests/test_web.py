@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,10 @@ LOCAL = [
 @pytest.mark.parametrize("host", LOCAL)
 def test_no_form_of_a_private_address_is_fetched(server: Server, host: str) -> None:
     before = len(server.hits)
-    assert failure(f"http://{host}:{server.port}/feed", server.port, private=False, connect=1.0) in ("Refused", "NoHost")
+    assert failure(f"http://{host}:{server.port}/feed", server.port, private=False, connect=1.0) in (
+        "Refused",
+        "NoHost",
+    )
     assert len(server.hits) == before
 
 
@@ -89,7 +93,9 @@ def test_no_redirect_leads_there(server: Server, target: str, monkeypatch: pytes
         where = target.format(port=inner.port)
         outer = {"outer.test": "127.0.0.1", "inner.test": "127.0.0.2"}
         server.routes["outer.test/go"] = Answer(status=302, headers={"Location": where})
-        monkeypatch.setattr("transforms.addresses.is_public", lambda host: host == "127.0.0.1" and not server.asked("/go"))
+        monkeypatch.setattr(
+            "transforms.addresses.is_public", lambda host: host == "127.0.0.1" and not server.asked("/go")
+        )
         url = f"http://outer.test:{server.port}/go"
         server.hits.clear()
 
@@ -250,7 +256,13 @@ def test_good_answers(server: Server) -> None:
         "/there": Answer(status=302, headers={"Location": "/feed"}),
         "/long": Answer(b"long", headers={"Set-Cookie": "a=" + "x" * 20_000}),
     }
-    for path, body in [("/gzip", b"onetwo"), ("/zlib", b"news"), ("/bare", b"news"), ("/empty", b""), ("/long", b"long")]:
+    for path, body in [
+        ("/gzip", b"onetwo"),
+        ("/zlib", b"news"),
+        ("/bare", b"news"),
+        ("/empty", b""),
+        ("/long", b"long"),
+    ]:
         assert fetch(server.url(path), server.port).body == body
     moved = fetch(server.url("/old"), server.port)
     assert (moved.body, moved.url, moved.moved_to) == (b"hello", server.url("/feed"), server.url("/there"))
@@ -313,7 +325,7 @@ def test_one_request_at_a_time_with_a_spacing_and_a_share() -> None:
         for host in ("a.test", "b.test", "c.test"):
             hits = [hit for hit in server.hits if hit.host == host]
             assert len(hits) == 4
-            for before, after in zip(hits, hits[1:], strict=False):
+            for before, after in pairwise(hits):
                 assert after.at - before.at >= 0.1 and after.at >= before.done
 
 

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import xxhash
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from schemas.feeds import Feed
 from schemas.records import Article, Piece, Problem
 from transforms.article import Unreadable, make_whole
-from transforms.formats.base import Record
+from transforms.formats.base import Failure, Record
 from transforms.formats.polled import FORMAT
 
 if TYPE_CHECKING:
-    from transforms.feeds import Entry as Found
     from transforms.feeds import Feed as Parsed
+
+
+_NOT_SAID = ("position", "offset", "length", "problem")
 
 
 class Entry(NamedTuple):
@@ -32,39 +36,46 @@ class Entry(NamedTuple):
 
     @property
     def page(self) -> str | None:
-        """The address of its page."""
-        return self.article.canonical_url and self.article.url if self.article else None
+        """The address of its page; None if it has none for itself."""
+        if self.article is None or self.fields.get("shared_address"):
+            return None
+        return self.article.url if self.article.canonical_url else None
 
 
 def entries_of(parsed: "Parsed", feed: Feed, most: int, now: datetime) -> list[Entry]:
     """The first `most` entries, with what the feed's options say where they say nothing."""
+    from transforms.feeds import Place, found_in
+
     piece = Piece(
         input=feed.url, version="", format=FORMAT.name, first=0, records=0, offset=0, length=0, last=False, path="",
         at=0,
     )  # fmt: skip
-    return [_entry(found, parsed, place, feed, piece, now) for place, found in enumerate(parsed.entries[:most])]
+    first = replace(parsed, entries=parsed.entries[:most])
+    places = (Place(number, 0, 0) for number in range(len(first.entries)))
+    found = zip(first.entries, found_in(first, feed.url, places), strict=True)
+    return [
+        _bad_entry(_fields(said), one.problem) if isinstance(one, Failure) else _entry(one, feed, piece, now)
+        for said, one in found
+    ]
 
 
-def _entry(found: "Found", parsed: "Parsed", place: int, feed: Feed, piece: Piece, now: datetime) -> Entry:
-    fields = {**_fields(found), "how": "feed", "section": feed.section}
-    fields["language"] = found.language or parsed.language or feed.language
-    if found.problem:
-        return Entry(fields, _hash(fields), None, found.problem)
+def _bad_entry(fields: dict[str, Any], problem: Problem | None = None) -> Entry:
+    return Entry(fields, xxhash.xxh3_64_hexdigest(msgspec.json.encode(fields)), None, problem)
+
+
+def _entry(found: Record, feed: Feed, piece: Piece, now: datetime) -> Entry:
+    record = replace(found, how="feed", section=found.section or feed.section, language=found.language or feed.language)
+    fields = _fields(record)
     try:
-        article = make_whole(Record(position=place, offset=0, length=0, **fields), piece, now)
+        article = make_whole(record, piece, now)
     except Unreadable:
-        return Entry(fields, _hash(fields), None)
+        return _bad_entry(fields)
     return Entry(fields, article.article_id[:16], article)
 
 
-def _fields(found: "Found") -> dict[str, Any]:
-    """Of a Record: what the entry says, and nothing where it says nothing."""
-    fields = msgspec.structs.asdict(found)
-    return {name: value for name, value in fields.items() if value and name not in ("shared_address", "problem")}
-
-
-def _hash(fields: dict[str, Any]) -> str:
-    return xxhash.xxh3_64_hexdigest(msgspec.json.encode(fields, order="sorted"))
+def _fields(record: Struct) -> dict[str, Any]:
+    """What a record or entry says, and nothing where it says nothing."""
+    return {name: value for name, value in asdict(record).items() if value and name not in _NOT_SAID}
 
 
 def is_known(entry: Entry, before: Collection[str], committed: Collection[str]) -> bool:

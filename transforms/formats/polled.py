@@ -90,8 +90,9 @@ def with_page(fields: dict[str, Any], page: Page) -> dict[str, Any]:
     if _words(found) < _words(fields):
         return _with_problem(fields, "full text: the page gives less than the feed")
     text = {"text": found.get("text"), "summary": fields.get("summary") or found.get("summary"), "how": "page"}
+    dates = {} if fields.get("published") else {"date_source": "metadata"}
     problems = [*fields.get("problems", []), *found.get("problems", [])]
-    return {**found, **fields, **text, "problems": problems}
+    return {**found, **fields, **text, **dates, "problems": problems}
 
 
 def _with_problem(fields: dict[str, Any], problem: str) -> dict[str, Any]:
