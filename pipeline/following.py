@@ -1,8 +1,10 @@
 """Which feeds are followed: those that the configuration, its files and the command name, and those that were added."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -40,7 +42,8 @@ def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
     Raises UsageError for a list that cannot be read, an address that is none, and too many feeds without a contact.
     """
     feeds: dict[str, Feed] = {}
-    for entry in _entries(config, states):
+    added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
+    for entry in chain(listed_in(config), added):
         feeds.setdefault(entry.url, config.feeds.feed(entry))
     public = sum(not (feed.allow_private_addresses or is_private_literal(feed.url)) for feed in feeds.values())
     if public > MOST_WITHOUT_CONTACT and not config.feeds.contact:
@@ -51,17 +54,18 @@ def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
     return [feeds[url] for url in sorted(feeds)]
 
 
-def _entries(config: Config, states: Mapping[str, FeedState]) -> Iterator[FeedEntry]:
+def listed_in(config: Config) -> Iterator[FeedEntry]:
+    """The feeds that the configuration names, itself, in files, or as inputs."""
     yield from config.feeds.follow
     for name in [*config.feeds.files, *filter(is_feed_input, config.input)]:
-        yield from [_entry(name, name)] if "://" in name else listed(str(Path(config.root) / name))
-    for state in states.values():
-        if _is_added(state):
-            yield FeedEntry.model_validate(state.added)
+        yield from [as_entry(name, name)] if "://" in name else listed(str(Path(config.root) / name))
 
 
-def listed(path: str) -> list[FeedEntry]:
-    """The feeds of a file: OPML, or a text with an address a line and comments after `#`. Raises UsageError."""
+def listed(path: str, tell: Callable[[str], None] = lambda problem: None) -> list[FeedEntry]:
+    """The feeds of a file: OPML, or a text with an address a line and comments after `#`.
+
+    `tell` hears of entries that are no feeds. Raises UsageError where there is no list at all.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -69,12 +73,13 @@ def listed(path: str) -> list[FeedEntry]:
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return []
     lines = (line.partition("#")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
-    return [_entry(line, path) for line in lines if line]
+    return [as_entry(line, path) for line in lines if line]
 
 
-def _entry(url: str, where: str) -> FeedEntry:
+def as_entry(options: str | dict[str, Any], where: str) -> FeedEntry:
+    """A feed by its options, or by its address alone. Raises UsageError, which says where it stands."""
     try:
-        return FeedEntry.model_validate(url)
+        return FeedEntry.model_validate(options)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(f"{visible(where)}: {visible(reason)}.") from None

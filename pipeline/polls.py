@@ -33,7 +33,7 @@ from transforms.polling import Success, Told
 from transforms.visits import Visit, visit
 from transforms.web import Resolve, Web, system_resolve
 
-GROUP = 500
+GROUP = 1_000
 """Feeds that are polled at once: their entries are in memory together."""
 PIECE_RECORDS = 256
 PIECE_BYTES = 1_000_000

@@ -21,7 +21,7 @@ from pipeline.lock import held
 from pipeline.log import STAGING, Entry, History, Manifest, read_history
 from pipeline.plan import Planner
 from pipeline.staging import new_token
-from pipeline.steps import Batch, Steps
+from pipeline.steps import Batch, Steps, without_articles
 from pipeline.warehouse import check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, store_at
@@ -195,13 +195,6 @@ def run(
             session.send(batch, engine or without_articles)
         summary.inputs = len(inputs)
         summary.seconds = time.monotonic() - started
-
-
-def without_articles(batch: Batch, steps: Steps) -> None:
-    """Commit what feeds say of themselves, where none of them brought an article: no engine is needed for it."""
-    for entry in steps.write(()):
-        for _ in steps.commit(entry):
-            pass
 
 
 def new_inputs(config: Config) -> list[Info]:

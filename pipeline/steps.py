@@ -169,6 +169,13 @@ def _with_topic(article: Article) -> Article:
         return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {error}"])
 
 
+def without_articles(batch: Batch, steps: Steps) -> None:
+    """Commit what feeds say of themselves, where none of them brought an article: no engine is needed for it."""
+    for entry in steps.write(()):
+        for _ in steps.commit(entry):
+            pass
+
+
 def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:
     """The chunks without any piece of an input that changed: what is in of an input has no gap."""
     changed = {name for chunk in chunks for name in chunk.changed}

@@ -54,11 +54,7 @@ async def visit(web: Web, feed: Feed, state: FeedState, now: datetime) -> Visit:
     from transforms.feeds import NotAFeed, parse_feed
 
     try:
-        headers = {"Accept": ACCEPT, **feed.headers, **conditions(state, now)}
-        request = Request(
-            address(state), web.limits.feed_bytes, headers, secrets_of(feed), feed.allow_private_addresses
-        )
-        response = await web.get(request)
+        response = await web.get(request_for(web, feed, state, now))
     except NotNow as error:
         return Visit(feed, state, put_off=error.wait)
     except (FetchFailed, NoCredentials) as error:
@@ -78,6 +74,12 @@ async def visit(web: Web, feed: Feed, state: FeedState, now: datetime) -> Visit:
         except NotAFeed as error:
             return Visit(feed, state, refused=Refusal(error.problem))
     return Visit(feed, state, response=replace(response, body=b""), body_hash=body_hash, parsed=parsed)
+
+
+def request_for(web: Web, feed: Feed, state: FeedState, now: datetime) -> Request:
+    """What a feed is asked for. Raises NoCredentials."""
+    headers = {"Accept": ACCEPT, **feed.headers, **conditions(state, now)}
+    return Request(address(state), web.limits.feed_bytes, headers, secrets_of(feed), feed.allow_private_addresses)
 
 
 def secrets_of(feed: Feed) -> dict[str, str]:
