@@ -123,7 +123,7 @@ def play(scale: Scale, folder: Path, seed: int) -> str:
         assert conditions == summary.unique // 3
         assert not verify_warehouse(config.output).problems
     return (
-        f"{scale.feeds:,} feeds on {scale.hosts:,} hosts, of which {scale.slow} answer after {scale.delay:g} s: asked in "
+        f"{scale.feeds:,} feeds on {scale.hosts:,} hosts, {scale.slow} of them slow ({scale.delay:g} s): asked in "
         f"{seconds:.1f} s; {len(summary.feeds_failed):,} failed, {put_off:,} were put off.\n"
         f"Least gap between two requests to a host: {gap:.3f} s, where the spacing is {scale.spacing:g}.\n"
         f"Second run: {conditions:,} of {len(server.hits):,} requests conditional, {seconds_again:.1f} s, no new rows."
