@@ -15,6 +15,7 @@ from pipeline.warehouse import exists
 from schemas.feeds import FeedState
 from transforms import polling
 from transforms.files import store_at
+from transforms.opml import Listed, write_opml
 
 How = Literal["new", "well", "failing", "dead", "ended"]
 
@@ -86,6 +87,11 @@ def health_text(feeds: Sequence[Health]) -> str:
         if one.failure:
             lines.append(f"{'':<26} {visible(one.failure)} (failures: {one.failures:g})")
     return "\n".join([*lines, counted(feeds)])
+
+
+def as_opml(feeds: Sequence[Health]) -> bytes:
+    """The feeds as OPML 2.0."""
+    return write_opml((Listed(url=one.url, title=one.title) for one in feeds), "Feeds of newsbeam")
 
 
 def counted(feeds: Sequence[Health]) -> str:

@@ -62,18 +62,30 @@ def listed_in(config: Config) -> Iterator[FeedEntry]:
 
 
 def listed(path: str, tell: Callable[[str], None] = lambda problem: None) -> list[FeedEntry]:
-    """The feeds of a file: OPML, or a text with an address a line and comments after `#`.
+    """The feeds of a file: OPML, or a text with an address a line and comments (` # …`).
 
-    `tell` hears of entries that are no feeds. Raises UsageError where there is no list at all.
+    `tell` hears of what is wrong in a list that can be used. Raises UsageError where there is none.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: the list of feeds cannot be read: {error.strerror}.") from None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return []
-    lines = (line.partition("#")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
-    return [as_entry(line, path) for line in lines if line]
+        return [as_entry(url, path) for url in _opml(data, path, tell)]
+    lines = (line.partition(" #")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
+    return [as_entry(line, path) for line in lines if line and not line.startswith("#")]
+
+
+def _opml(data: bytes, path: str, tell: Callable[[str], None]) -> list[str]:
+    from transforms.opml import NotAList, parse_opml
+
+    try:
+        found = parse_opml(data)
+    except NotAList as error:
+        raise UsageError(f"{path}: {error}") from None
+    for problem in found.problems:
+        tell(problem)
+    return [feed.url for feed in found.feeds]
 
 
 def as_entry(options: str | dict[str, Any], where: str) -> FeedEntry:

@@ -102,10 +102,10 @@ def import_feeds(
 @configured
 def export(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Print every feed that is followed as OPML 2.0."""
-    from pipeline.feed_health import health
+    from pipeline.feed_health import as_opml, health
 
-    found = health(load(config, output, changes), datetime.now(UTC))
-    click.echo(found)
+    data = as_opml(health(load(config, output, changes), datetime.now(UTC)))
+    click.echo(data, nl=False)
 
 
 def _feed(config: Any, url: str) -> Any:
