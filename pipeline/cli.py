@@ -91,7 +91,7 @@ def run_command(
     loaded = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:
-        _show_prospects(loaded, as_json)
+        _show_prospects(loaded, now or datetime.now(UTC), as_json)
     else:
         _run(loaded, beam_options, as_json, now, limit)
 
@@ -124,16 +124,16 @@ def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | Non
     _leave(0)
 
 
-def _show_prospects(config: Any, as_json: bool) -> None:
+def _show_prospects(config: Any, now: datetime, as_json: bool) -> None:
     from pipeline.run import dry_run
 
-    prospects = dry_run(config)
+    prospects = dry_run(config, now)
     if as_json:
         print_json(prospects)
         return
     for prospect in prospects:
         click.echo(f"{prospect.size:>15,}  {prospect.state:<20}  {prospect.input}")
-    new = sum(prospect.state != "done" for prospect in prospects)
+    new = sum(not prospect.state.startswith(("done", "not before")) for prospect in prospects)
     click.echo(f"{new:,} of {len(prospects):,} inputs would be read. Nothing was written.", err=True)
 
 

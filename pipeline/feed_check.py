@@ -14,12 +14,15 @@ from schemas.records import Problem
 from transforms import polling
 from transforms.answers import refusal
 from transforms.entries import entries_of
+from transforms.feed_discovery import find_feeds
 from transforms.feeds import Feed as Parsed
 from transforms.feeds import NotAFeed, parse_feed
 from transforms.polling import Success, Told
 from transforms.visits import NoCredentials, request_for
 from transforms.web import FetchFailed, Response
 
+MOST_TRIED = 5
+"""Feeds that a page names, which are tried."""
 SHOWN = ("content-type", "etag", "last-modified", "cache-control", "expires", "retry-after", "content-encoding")
 """Headers that decide how a feed is polled."""
 
@@ -55,22 +58,26 @@ def check_feed(config: Config, feed: Feed, now: datetime) -> Checked:
     return _look(config, feed, now)[0]
 
 
-def feeds_at(config: Config, feed: Feed, now: datetime) -> list[str]:
-    """The addresses of the feeds at an address: itself, or those that the page there names.
+class FeedAt(Struct, frozen=True):
+    """The feed at an address, and other feeds that the page there names."""
+
+    url: str
+    others: list[str] = []
+
+
+def feed_at(config: Config, feed: Feed, now: datetime) -> FeedAt:
+    """The feed at an address: what is there itself, else the likeliest that the page there names and that is one.
 
     Raises UsageError where there is none.
     """
     seen, body = _look(config, feed, now)
     if seen.outcome == "feed":
-        return [feed.url]
-    found = feeds_in_page(body, seen.final_url or feed.url)
-    if not found:
-        raise UsageError(f"{visible(feed.url)}: no feed is there, and none is named there. {visible(seen.explanation)}")
-    return found
-
-
-def feeds_in_page(body: bytes, url: str) -> list[str]:
-    return []
+        return FeedAt(feed.url)
+    named = [one.url for one in find_feeds(body, seen.final_url or feed.url)]
+    for url in named[:MOST_TRIED]:
+        if _look(config, replace(feed, url=url), now)[0].outcome == "feed":
+            return FeedAt(url, [other for other in named if other != url])
+    raise UsageError(f"{visible(feed.url)}: no feed is there, and none is named there. {visible(seen.explanation)}")
 
 
 def _look(config: Config, feed: Feed, now: datetime) -> tuple[Checked, bytes]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pipeline.config import Config
 from pipeline.feed_states import states_in
 from pipeline.following import followed, listed_in
-from pipeline.terminal import visible
+from pipeline.terminal import number_of, visible
 from pipeline.warehouse import exists
 from schemas.feeds import FeedState
 from transforms import polling
@@ -99,4 +99,4 @@ def counted(feeds: Sequence[Health]) -> str:
     counts = Counter(one.how for one in feeds)
     parts = [f"{counts[name]:,} {name}" for name in ("new", "well", "failing", "dead", "ended") if counts[name]]
     due = sum(one.due for one in feeds)
-    return f"{len(feeds):,} feeds{': ' if parts else ''}{', '.join(parts)}; {due:,} due"
+    return f"{number_of(len(feeds), 'feed')}{': ' if parts else ''}{', '.join(parts)}; {due:,} due"

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.engine import Engine, Listener, check_options
+from pipeline.feed_health import health
 from pipeline.feed_states import feed_states
 from pipeline.following import due, followed, is_feed_input, names_feeds
 from pipeline.inputs import list_inputs
@@ -215,8 +216,8 @@ class Prospect(Struct, frozen=True):
     state: str
 
 
-def dry_run(config: Config) -> list[Prospect]:
-    """What `run` would read, without writing anything."""
+def dry_run(config: Config, now: datetime) -> list[Prospect]:
+    """What `run` would read, without asking or writing anything."""
     inputs = new_inputs(config)
     store = store_at(config.output)
     history = read_history(store) if exists(config.output) else History(Manifest(number=0, index_rows=0), [])
@@ -226,7 +227,11 @@ def dry_run(config: Config) -> list[Prospect]:
         done = ledger.done(info)
         return "done" if done.last else f"from record {done.end}" if done.end else "new"
 
-    return [Prospect(info.name, info.size, state(info)) for info in inputs]
+    files = [Prospect(info.name, info.size, state(info)) for info in inputs]
+    return files + [
+        Prospect(one.url, 0, "due" if one.due else f"not before {one.due_at:%Y-%m-%d %H:%M}" if one.due_at else "done")
+        for one in health(config, now)
+    ]
 
 
 @contextmanager

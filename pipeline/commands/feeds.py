@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of
+from pipeline.terminal import visible
 from schemas.errors import UsageError, WorldError
 
 
@@ -54,18 +55,21 @@ def add(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Follow a feed, or the feeds that a page names. `run` finds them in the warehouse."""
+    """Follow a feed, or the likeliest that a page names. `run` finds it in the warehouse."""
     from pipeline.feed_changes import add_feeds
-    from pipeline.feed_check import feeds_at
+    from pipeline.feed_check import feed_at
     from pipeline.following import as_entry
 
     config, url = config_and("the address of a feed or a page", config, url)
     loaded = _writable(load(config, output, changes))
-    found = feeds_at(loaded, _feed(loaded, url), datetime.now(UTC))
+    found = feed_at(loaded, _feed(loaded, url), datetime.now(UTC))
     said = {name: value for name, value in options.items() if value}
-    added = add_feeds(loaded, [as_entry({"url": one, **said}, one).model_dump(exclude_defaults=True) for one in found])
-    print_json(found) if as_json else click.echo("\n".join(found))
-    click.echo(f"{added:,} of {len(found):,} feeds are new in {loaded.output}.", err=True)
+    entry = as_entry({"url": found.url, **said}, found.url)
+    is_new = add_feeds(loaded, [entry.model_dump(exclude_defaults=True)])
+    print_json(found) if as_json else click.echo(found.url)
+    for other in found.others:
+        click.echo(f"The page names another, too: {visible(other)}", err=True)
+    click.echo("It is followed now." if is_new else "It was followed already.", err=True)
 
 
 @feeds.command()
