@@ -1,13 +1,33 @@
 """What the log remembers of feeds: of each the newest state. Derived: the newest snapshot and the tail."""
 
+from typing import NamedTuple
+
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from pipeline.log import History, read_history, snapshot_name
 from pipeline.sorted_files import KEY_FIELDS, key_pair, parquet_bytes, sorted_by_key
 from schemas.feeds import FeedState
+from schemas.records import Piece
 from transforms.files import Store
+
+
+class Change(NamedTuple):
+    """What a poll makes of a feed's state."""
+
+    before: FeedState
+    after: FeedState
+    ids: tuple[str, ...] = ()
+    """For each record that it brought: its id among the state's `entries`; empty if it needs none there."""
+
+    def upto(self, piece: Piece) -> FeedState:
+        """The state when the records up to the end of a piece are in: only with the last is the poll done."""
+        if piece.last:
+            return self.after
+        return replace(self.before, entries=(*self.before.entries, *filter(None, self.ids[: piece.end])))
+
 
 SCHEMA = pa.schema([*KEY_FIELDS, pa.field("state", pa.string())])
 

@@ -53,7 +53,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     files: list[File]
     index_rows: int
     feeds: list[FeedState] = []
-    """The new state of each feed whose poll is wholly in with this entry, or that was added or removed."""
+    """The new state of each feed that was polled, added or removed."""
     format: int = FORMAT_VERSION
 
 

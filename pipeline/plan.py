@@ -9,6 +9,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from pipeline.cutting import CHUNK_BYTES, CHUNK_RECORDS, Cutting, cuttings
+from pipeline.feed_states import Change
 from pipeline.ledger import Ledger
 from pipeline.spool import Spool
 from schemas.feeds import FeedState
@@ -31,19 +32,19 @@ class Planner:
         self._open: BinaryIO | None = None
         self._cuttings = chain.from_iterable(map(self._input, new))
         self._held: Cutting | None = None
-        self._feeds: dict[str, FeedState] = {}
+        self._changes: dict[str, Change] = {}
         self._quiet: list[FeedState] = []
         self.feeds: list[FeedState] = []
-        """The new states of the feeds whose polls are wholly in with the last batch."""
+        """The states of feeds after the last batch: of those that it brought something of, or that brought nothing."""
 
-    def add(self, pieces: Sequence[Piece], feeds: Mapping[str, FeedState]) -> None:
-        """Hand out these pieces too, which feeds brought, and with the last one of each feed the feed's new state.
+    def add(self, pieces: Sequence[Piece], changes: Mapping[str, Change]) -> None:
+        """Hand out these pieces too, which feeds brought, and with them the feeds' states.
 
         The states of feeds without any piece go with the next batch.
         """
         self._cuttings = chain(self._cuttings, (Cutting(piece, None) for piece in pieces))
-        self._feeds |= feeds
-        self._quiet = [feeds[url] for url in feeds.keys() - {piece.input for piece in pieces}]
+        self._changes |= changes
+        self._quiet = [changes[url].after for url in changes.keys() - {piece.input for piece in pieces}]
 
     def batch(self, spool_path: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
         """The chunks of the next batch; none when nothing is new. At least one piece, however large."""
@@ -60,8 +61,8 @@ class Planner:
             total += cutting.piece.length
             left = None if left is None else left - cutting.piece.records
         self._spool.close()
-        complete = [self._feeds[piece.input] for piece in pieces if piece.last and piece.input in self._feeds]
-        self.feeds, self._quiet = sorted(self._quiet + complete, key=lambda state: state.url), []
+        states = {one.input: self._changes[one.input].upto(one) for one in pieces if one.input in self._changes}
+        self.feeds, self._quiet = sorted([*self._quiet, *states.values()], key=lambda state: state.url), []
         return chunks(pieces)
 
     @property

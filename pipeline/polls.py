@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pipeline import __version__
 from pipeline.config_feeds import Feeds
+from pipeline.feed_states import Change
 from pipeline.index import look_up
 from pipeline.ledger import Ledger
 from pipeline.log import History
@@ -26,8 +27,8 @@ from transforms import polling
 from transforms.copies import by_identity
 from transforms.entries import Entry, entries_of, is_known
 from transforms.files import Info, Store
-from transforms.formats.polled import FORMAT, Line, Page, line_of
-from transforms.full_text import NotYet, Pages
+from transforms.formats.polled import FORMAT, Line, line_of
+from transforms.full_text import Kept, NotYet, Pages
 from transforms.hosts import Hosts
 from transforms.polling import Success, Told
 from transforms.visits import Visit, visit
@@ -45,8 +46,8 @@ class Polled(NamedTuple):
 
     pieces: list[Piece]
     """What is new, feed by feed."""
-    states: dict[str, FeedState]
-    """By address: the state to commit with the last piece of the feed, or at once if it has none."""
+    changes: dict[str, Change]
+    """By address: the state to commit with the feed's pieces, or at once if it has none."""
     failed: dict[str, str]
     """By address: why a feed could not be read."""
     asked: int
@@ -59,14 +60,6 @@ class Brought(NamedTuple):
     visit: Visit
     entries: list[Entry]
     known: list[bool]
-
-
-class Kept(NamedTuple):
-    """A page whose markup stands in a file: from where on, and how many bytes."""
-
-    page: Page
-    at: int
-    length: int
 
 
 Found = dict[int, Kept | None]
@@ -99,18 +92,18 @@ class Poller:
         async with self.web() as web:
             visits = await asyncio.gather(*(visit(web, feed, state, now) for feed, state in due))
             brought = _entries(visits, self._feeds.limits.entries, store, history, now)
-            pages = Pages(web, now, not self._feeds.ignore_robots_because)
             with spool(f"{folder}/pages") as markup:
-                found = await asyncio.gather(*(_pages(one, pages, markup) for one in brought))
-        states = dict(filter(None, (_state_without_entries(one, now) for one in visits)))
+                pages = Pages(web, now, not self._feeds.ignore_robots_because, markup.add)
+                found = await asyncio.gather(*(_pages(one, pages) for one in brought))
+        changes = {one.feed.url: Change(one.state, state) for one in visits if (state := _without_entries(one, now))}
         with spool(f"{folder}/entries") as lines:
             pieces = [
                 piece for one, its in zip(brought, found, strict=True) for piece in _laid(one, its, markup.path, lines)
             ]
         for one, its in zip(brought, found, strict=True):
-            states[one.visit.feed.url] = _state_with_entries(one, its, now)
+            changes[one.visit.feed.url] = _with_entries(one, its, now)
         failed = {one.feed.url: one.refused.problem.error for one in visits if one.refused}
-        return Polled(not_done(pieces, store, history), states, failed, sum(one.put_off is None for one in visits))
+        return Polled(not_done(pieces, store, history), changes, failed, sum(one.put_off is None for one in visits))
 
 
 def _entries(visits: Iterable[Visit], most: int, store: Store, history: History, now: datetime) -> list[Brought]:
@@ -126,7 +119,7 @@ def _entries(visits: Iterable[Visit], most: int, store: Store, history: History,
     return [Brought(one, entries, [known(entry, one.state) for entry in entries]) for one, entries in read]
 
 
-async def _pages(brought: Brought, pages: Pages, markup: Spool) -> Found:
+async def _pages(brought: Brought, pages: Pages) -> Found:
     """The pages of a feed's new entries, if their whole text is asked for."""
     feed, state = brought.visit.feed, brought.visit.state
     if not feed.full_text:
@@ -134,13 +127,10 @@ async def _pages(brought: Brought, pages: Pages, markup: Spool) -> Found:
 
     async def one(place: int, url: str) -> tuple[int, Kept | None]:
         try:
-            page = await pages.get(url, feed.allow_private_addresses)
+            return place, await pages.get(url, feed.allow_private_addresses)
         except NotYet as wait:
-            if not wait.counts or state.waited < polling.PATIENCE:
-                return place, None
-            page = wait.page
-        data = page.markup or b""
-        return place, Kept(replace(page, markup=None), markup.add(data), len(data))
+            has_waited = wait.counts and state.waited >= polling.PATIENCE
+            return place, Kept(wait.page) if has_waited else None
 
     new = [(place, entry.page) for place, entry in enumerate(brought.entries) if not brought.known[place]]
     return dict(await asyncio.gather(*(one(place, url) for place, url in new if url)))
@@ -148,17 +138,22 @@ async def _pages(brought: Brought, pages: Pages, markup: Spool) -> Found:
 
 def _laid(brought: Brought, found: Found, markup: str, lines: Spool) -> Iterator[Piece]:
     """Lay a feed's entries into the spool, a line each; the pieces that they are. None if nothing is new."""
-    left = [place for place in range(len(brought.entries)) if found.get(place, place) is not None]
-    if all(brought.known[place] for place in left):
+    taken = _taken(brought, found)
+    if all(brought.known[place] for place in taken):
         return
     digest, sizes, at = xxhash.xxh3_128(), [], None
-    for place in left:
+    for place in taken:
         line = _line(brought, place, found.get(place), markup)
         digest.update(line)
         sizes.append(len(line))
         start = lines.add(line)
         at = start if at is None else at
     yield from pieces_of(brought.visit.feed.url, digest.hexdigest(), sizes, lines.path, at or 0)
+
+
+def _taken(brought: Brought, found: Found) -> list[int]:
+    """The places of the entries that need not wait for their pages."""
+    return [place for place in range(len(brought.entries)) if found.get(place, place) is not None]
 
 
 def _line(brought: Brought, place: int, kept: Kept | None, markup: str) -> bytes:
@@ -198,34 +193,33 @@ def not_done(pieces: Sequence[Piece], store: Store, history: History) -> list[Pi
     return [piece for piece in pieces if piece.end > done[piece.input, piece.version].end]
 
 
-def _state_without_entries(one: Visit, now: datetime) -> tuple[str, FeedState] | None:
+def _without_entries(one: Visit, now: datetime) -> FeedState | None:
     """The new state of a feed that was not read; None if it is as before."""
     feed, state = one.feed, one.state
     if one.put_off is not None:
-        return (feed.url, polling.put_off(state, one.put_off, now)) if one.put_off else None
-    if one.refused:
-        problem, wait = one.refused
-        if problem.error_class == "Gone":
-            return feed.url, polling.ended(state, problem, now)
-        return feed.url, polling.failed(state, problem, feed.interval, now, wait)
-    return feed.url, polling.succeeded(state, _success(one, now), feed.interval, now)
+        return polling.put_off(state, one.put_off, now) if one.put_off else None
+    if one.refused is None:
+        return polling.succeeded(state, _success(one, now), feed.interval, now)
+    problem, wait = one.refused
+    if problem.error_class == "Gone":
+        return polling.ended(state, problem, now)
+    return polling.failed(state, problem, feed.interval, now, wait)
 
 
-def _state_with_entries(brought: Brought, found: Found, now: datetime) -> FeedState:
-    """The new state of a feed that was read."""
-    feed, state, parsed = brought.visit.feed, brought.visit.state, brought.visit.parsed
-    waiting = [place for place, kept in found.items() if kept is None]
-    success = _success(brought.visit, now)._replace(
-        news=brought.known.count(False) - len(waiting),
-        waiting=bool(waiting),
-        told=Told(parsed.title, parsed.ttl or 0.0, parsed.skip_hours, parsed.skip_days) if parsed else None,
-        entries=tuple(
-            entry.id
-            for place, entry in enumerate(brought.entries)
-            if place not in waiting and (feed.full_text or entry.article is None)
-        ),
+def _with_entries(brought: Brought, found: Found, now: datetime) -> Change:
+    """What a feed that was read changes. A body that was cut off is asked for again."""
+    visit, entries, taken = brought.visit, brought.entries, _taken(brought, found)
+    ids = [entries[place].id if visit.feed.full_text or entries[place].article is None else "" for place in taken]
+    told = Told(*(getattr(visit.parsed, name) for name in Told._fields))
+    success = _success(visit, now)._replace(
+        news=sum(not brought.known[place] for place in taken),
+        waiting=len(taken) < len(entries),
+        told=told,
+        entries=tuple(filter(None, ids)),
     )
-    return polling.succeeded(state, success, feed.interval, now)
+    if any(entry.problem and entry.problem.error_class == "TruncatedEntry" for entry in entries):
+        success = success._replace(body_hash=None)
+    return Change(visit.state, polling.succeeded(visit.state, success, visit.feed.interval, now), tuple(ids))
 
 
 def _success(one: Visit, now: datetime) -> Success:

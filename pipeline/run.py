@@ -134,7 +134,7 @@ class Session:
         polled = self._poller.poll(
             group, store, self._warehouse.history, store.path(self._folder), self.now or datetime.now(UTC)
         )
-        self.planner.add(polled.pieces, polled.states)
+        self.planner.add(polled.pieces, polled.changes)
         self.summary.feeds_asked += polled.asked
         self.summary.feeds_failed |= polled.failed
         return True

@@ -40,7 +40,7 @@ class Batch:
     """When its planning began, in seconds since the epoch."""
     chunks: tuple[Chunk, ...]
     feeds: tuple[FeedState, ...] = ()
-    """The new states of feeds whose polls are wholly in with it."""
+    """The states of feeds after it."""
 
     def small(self) -> "Batch":
         """The same without its chunks, for steps that get them as elements."""

@@ -187,6 +187,41 @@ def test_what_is_no_feed_is_a_failure_with_a_name(server: Server, tmp_path: Path
     assert state.due_at >= NOW + timedelta(hours=2 if "wait" in name else 0.5)
 
 
+def test_odd_bodies_lose_nothing(server: Server, tmp_path: Path) -> None:
+    """Wrong charset, cut off, entries without link, title or text, dates of 1970 and 2099."""
+    umlauts = rss([item(1, "https://harbour.example/1", words="Der Käpt’n fuhr über die Förde, es war schön.")])
+    undated = "<item><title>No link here</title><description>But there are some words.</description></item>"
+    odd = [
+        undated,
+        "<item><link>https://harbour.example/t</link><description>No title here, but words.</description></item>",
+        "<item><link>https://harbour.example/w</link><title>No words, but a title</title></item>",
+        "<item><link>https://harbour.example/n</link></item>",
+        item(7, "https://harbour.example/7", date="Thu, 01 Jan 1970 00:00:00 GMT"),
+        item(8, "https://harbour.example/8", date="Fri, 01 Jan 2099 00:00:00 GMT"),
+    ]
+    whole = rss([item(20, "https://harbour.example/20"), item(21, "https://harbour.example/21")])
+    server.routes |= {
+        "/charset": Answer(umlauts, headers={"Content-Type": "text/xml; charset=koi8-r"}),
+        "/odd": Answer(rss(odd)),
+        "/cut": Answer(whole[: whole.index(b"ship") + 900]),
+    }
+    config = config_of(server, tmp_path / "out", "/charset", "/odd", "/cut")
+    summary = poll(config)
+    assert (summary.unique, summary.dead_by_class) == (7, {"NoText": 1, "TruncatedEntry": 1})
+    found = {row["url"]: row for row in articles(config)}
+    assert "über die Förde" in found["https://harbour.example/1"]["body"]
+    for number in (7, 8):
+        row = found[f"https://harbour.example/{number}"]
+        assert row["published_at"] is None and row["date_source"] == "arrival" and str(row["date"]) == "2026-02-01"
+    assert state_of(config, server.url("/cut")).body_hash is None
+
+
+def test_ten_thousand_entries(server: Server, tmp_path: Path) -> None:
+    server.routes["/feed"] = Answer(rss(item(n, f"https://harbour.example/{n}") for n in range(10_000)))
+    config = config_of(server, tmp_path / "out", limits={"entries": 300})
+    assert poll(config).unique == 300
+
+
 def test_a_host_that_asks_to_wait_is_not_asked_for_other_feeds(server: Server, tmp_path: Path) -> None:
     server.routes["*"] = Answer(status=429, headers={"Retry-After": "7200"})
     config = config_of(server, tmp_path / "out", "/a", "/b", "/c")
@@ -226,7 +261,7 @@ def test_the_state_survives_snapshots(server: Server, tmp_path: Path, monkeypatc
 def test_a_limit_leaves_the_feed_due(server: Server, tmp_path: Path) -> None:
     server.routes["/feed"] = conditional(rss(item(n, f"https://harbour.example/{n}") for n in range(5)), '"1"')
     config = config_of(server, tmp_path / "out")
-    assert poll(config, limit=2).unique == 2 and not states_in(store_at(config.output))
+    assert poll(config, limit=2).unique == 2 and not state_of(config).polls
     assert poll(config).unique == 3 and len(server.hits) == 2
     assert state_of(config).polls == 1 and len(articles(config)) == 5
     assert not verify_warehouse(config.output).problems

@@ -1,8 +1,12 @@
 """Pages of entries: fetched once each, where robots.txt lets us."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from email.message import Message
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from transforms.addresses import host_of
 from transforms.answers import Refusal, refusal
@@ -26,20 +30,34 @@ class NotYet(Exception):
         self.page, self.counts = page, counts
 
 
+class Kept(NamedTuple):
+    """A page whose markup was laid somewhere: from where on, and how many bytes."""
+
+    page: Page
+    at: int = 0
+    length: int = 0
+
+
 class Pages:
     """The pages of one round of polling. Belongs to one event loop."""
 
-    def __init__(self, web: Web, now: datetime, obey_robots: bool = True) -> None:
-        self._web, self._now, self._obey = web, now, obey_robots
-        self._pages: dict[tuple[str, bool], asyncio.Task[Page]] = {}
+    def __init__(self, web: Web, now: datetime, obey_robots: bool, lay: Callable[[bytes], int]) -> None:
+        """`lay` puts markup where it is found later, and says where: pages of a thousand feeds are not for memory."""
+        self._web, self._now, self._obey, self._lay = web, now, obey_robots, lay
+        self._pages: dict[tuple[str, bool], asyncio.Task[Kept]] = {}
         self._rules: dict[tuple[str, bool], asyncio.Task[Rules | None]] = {}
 
-    async def get(self, url: str, private: bool) -> Page:
-        """The page, or why there is none. Raises NotYet."""
+    async def get(self, url: str, private: bool) -> Kept:
+        """The page, or why there is none; fetched once, however many entries ask for it. Raises NotYet."""
         key = url, private
         if key not in self._pages:
-            self._pages[key] = asyncio.create_task(self._get(url, private))
+            self._pages[key] = asyncio.create_task(self._kept(url, private))
         return await self._pages[key]
+
+    async def _kept(self, url: str, private: bool) -> Kept:
+        page = await self._get(url, private)
+        markup = page.markup or b""
+        return Kept(replace(page, markup=None), self._lay(markup), len(markup))
 
     async def _get(self, url: str, private: bool) -> Page:
         try:
@@ -67,7 +85,7 @@ class Pages:
 
     def _refused(self, page: Page, refused: Refusal) -> Page:
         problem = f"{refused.problem.error_class}: {refused.problem.error}"
-        page = Page(url=page.url, status=page.status, problem=problem)
+        page = replace(page, problem=problem)
         if weight(refused.problem) < 1 and refused.problem.error_class != "Http404":
             raise NotYet(page, True)
         return page
