@@ -15,7 +15,6 @@ from pipeline.warehouse import exists
 from schemas.feeds import FeedState
 from transforms import polling
 from transforms.files import store_at
-from transforms.opml import Listed, write_opml
 
 How = Literal["new", "well", "failing", "dead", "ended"]
 
@@ -91,6 +90,8 @@ def health_text(feeds: Sequence[Health]) -> str:
 
 def as_opml(feeds: Sequence[Health]) -> bytes:
     """The feeds as OPML 2.0."""
+    from transforms.opml import Listed, write_opml
+
     return write_opml((Listed(url=one.url, title=one.title) for one in feeds), "Feeds of newsbeam")
 
 

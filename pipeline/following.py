@@ -33,7 +33,11 @@ def _is_added(state: FeedState) -> bool:
 
 def is_feed_input(text: str) -> bool:
     """Whether an input is a feed's address or a list of feeds, and not a file of articles."""
-    return ("://" in text and not text.startswith("file:")) or text.lower().endswith(".opml")
+    return is_address(text) or text.lower().endswith(".opml")
+
+
+def is_address(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://", "feed:"))
 
 
 def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
@@ -44,7 +48,7 @@ def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
     feeds: dict[str, Feed] = {}
     added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
     for entry in chain(listed_in(config), added):
-        feeds.setdefault(entry.url, config.feeds.feed(entry))
+        feeds.setdefault(entry.url, resolved(config, entry))
     public = sum(not (feed.allow_private_addresses or is_private_literal(feed.url)) for feed in feeds.values())
     if public > MOST_WITHOUT_CONTACT and not config.feeds.contact:
         raise UsageError(
@@ -54,11 +58,18 @@ def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
     return [feeds[url] for url in sorted(feeds)]
 
 
+def resolved(config: Config, entry: FeedEntry) -> Feed:
+    """A feed with all its options. Raises UsageError if its group is gone."""
+    if entry.group is not None and entry.group not in config.feeds.groups:
+        raise UsageError(f"{visible(entry.url)} is in the group {entry.group!r}, which feeds.groups does not have.")
+    return config.feeds.feed(entry)
+
+
 def listed_in(config: Config) -> Iterator[FeedEntry]:
     """The feeds that the configuration names, itself, in files, or as inputs."""
     yield from config.feeds.follow
     for name in [*config.feeds.files, *filter(is_feed_input, config.input)]:
-        yield from [as_entry(name, name)] if "://" in name else listed(str(Path(config.root) / name))
+        yield from [as_entry(name, name)] if is_address(name) else listed(str(Path(config.root) / name))
 
 
 def listed(path: str, tell: Callable[[str], None] = lambda problem: None) -> list[FeedEntry]:

@@ -6,11 +6,12 @@ pages of those that are new, where full text is asked for. One process does it a
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import xxhash
 from msgspec.structs import replace
 
@@ -18,7 +19,7 @@ from pipeline import __version__
 from pipeline.config_feeds import Feeds
 from pipeline.feed_states import Change
 from pipeline.index import look_up
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, Span
 from pipeline.log import History
 from pipeline.spool import Spool, spool
 from schemas.feeds import Feed, FeedState
@@ -31,13 +32,17 @@ from transforms.formats.polled import FORMAT, Line, line_of
 from transforms.full_text import Kept, NotYet, Pages
 from transforms.hosts import Hosts
 from transforms.polling import Success, Told
+from transforms.robots import RobotsFile
 from transforms.visits import Visit, visit
 from transforms.web import Resolve, Web, system_resolve
 
 GROUP = 1_000
 """Feeds that are polled at once: their entries are in memory together."""
+LONGEST_VALIDATOR = 1_000
+"""Characters of an ETag or date that is remembered."""
 PIECE_RECORDS = 256
 PIECE_BYTES = 1_000_000
+ROBOTS = "_newsbeam/robots.json"
 Result = TypeVar("Result")
 
 
@@ -92,9 +97,11 @@ class Poller:
         async with self.web() as web:
             visits = await asyncio.gather(*(visit(web, feed, state, now) for feed, state in due))
             brought = _entries(visits, self._feeds.limits.entries, store, history, now)
+            robots = read_robots(store)
             with spool(f"{folder}/pages") as markup:
-                pages = Pages(web, now, not self._feeds.ignore_robots_because, markup.add)
+                pages = Pages(web, now, None if self._feeds.ignore_robots_because else robots, markup.add)
                 found = await asyncio.gather(*(_pages(one, pages) for one in brought))
+            write_robots(store, robots, now)
         changes = {one.feed.url: Change(one.state, state) for one in visits if (state := _without_entries(one, now))}
         with spool(f"{folder}/entries") as lines:
             pieces = [
@@ -104,6 +111,21 @@ class Poller:
             changes[one.visit.feed.url] = _with_entries(one, its, now)
         failed = {one.feed.url: one.refused.problem.error for one in visits if one.refused}
         return Polled(not_done(pieces, store, history), changes, failed, sum(one.put_off is None for one in visits))
+
+
+def read_robots(store: Store) -> dict[str, RobotsFile]:
+    """Each site's robots.txt as it was fetched last. A cache: what cannot be read is fetched again."""
+    try:
+        return msgspec.json.decode(store.read(ROBOTS), type=dict[str, RobotsFile])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def write_robots(store: Store, robots: Mapping[str, RobotsFile], now: datetime) -> None:
+    """Keep what is fresh."""
+    fresh = {url: one for url, one in robots.items() if one.is_fresh(now)}
+    if fresh:
+        store.write(ROBOTS, msgspec.json.encode(fresh))
 
 
 def _entries(visits: Iterable[Visit], most: int, store: Store, history: History, now: datetime) -> list[Brought]:
@@ -186,11 +208,23 @@ def pieces_of(url: str, version: str, sizes: Sequence[int], path: str, at: int) 
 
 
 def not_done(pieces: Sequence[Piece], store: Store, history: History) -> list[Piece]:
-    """The pieces that are not in yet: a run that was cut off may have committed the first of them."""
+    """What is not in yet of the pieces: a run that was cut off may have committed the first records of a feed."""
     inputs = {(piece.input, piece.version): Info(piece.input, 0, piece.version) for piece in pieces}
     ledger = Ledger(store, history, inputs.values())
     done = {key: ledger.done(info) for key, info in inputs.items()}
-    return [piece for piece in pieces if piece.end > done[piece.input, piece.version].end]
+    return [rest for piece in pieces if (rest := _after(piece, done[piece.input, piece.version]))]
+
+
+def _after(piece: Piece, done: Span) -> Piece | None:
+    """The rest of a piece, after what is in of its input."""
+    if piece.end <= done.end:
+        return None
+    skip = max(done.end_offset - piece.offset, 0)
+    first = max(piece.first, done.end)
+    return replace(
+        piece, first=first, records=piece.end - first, offset=piece.offset + skip, length=piece.length - skip,
+        at=piece.at + skip,
+    )  # fmt: skip
 
 
 def _without_entries(one: Visit, now: datetime) -> FeedState | None:
@@ -228,9 +262,15 @@ def _success(one: Visit, now: datetime) -> Success:
         fresh=polling.fresh_for(headers, now),
         moved_to=one.response.moved_to if one.response else None,
         body_hash=one.body_hash,
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
+        etag=_validator(headers, "etag"),
+        last_modified=_validator(headers, "last-modified"),
     )
+
+
+def _validator(headers: Mapping[str, str], name: str) -> str | None:
+    """A header to send back; None for one that is too long to remember."""
+    value = headers.get(name)
+    return value if value and len(value) <= LONGEST_VALIDATOR else None
 
 
 def apart(work: Coroutine[Any, Any, Result]) -> Result:

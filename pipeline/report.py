@@ -75,10 +75,9 @@ def summary_text(summary: Summary, output: str) -> str:
     lines = [f"{visible(name)}: {why}; the next run tries it again." for name, why in summary.unreadable.items()]
     lines += _feed_lines(summary)
     lines += [f"{visible(name)} changed while it was read; the next run reads it anew." for name in summary.changed]
-    if not summary.batches:
-        return "\n".join([*lines, f"Nothing new in {summary.inputs:,} inputs. The tables are in {output}"])
     if not summary.read:
-        return "\n".join([*lines, f"Nothing new. The tables are in {output}"])
+        where = f" in {summary.inputs:,} inputs" if summary.inputs else ""
+        return "\n".join([*lines, f"Nothing new{where}. The tables are in {output}"])
     rate = summary.read / max(summary.seconds, 0.001)
     lines.append(f"Read {summary.read:,} articles in {summary.seconds:,.1f} s ({rate:,.0f} a second), as")
     counts = {

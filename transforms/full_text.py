@@ -13,7 +13,7 @@ from transforms.answers import Refusal, refusal
 from transforms.formats.polled import Page
 from transforms.hosts import NotNow
 from transforms.polling import weight
-from transforms.robots import MOST_BYTES, Rules, robots_of, rules_for_status
+from transforms.robots import MOST_BYTES, RobotsFile, Rules, robots_file, robots_of, rules_of
 from transforms.web import FetchFailed, Request, Response, Web
 
 _ACCEPT = {"Accept": "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"}
@@ -41,9 +41,14 @@ class Kept(NamedTuple):
 class Pages:
     """The pages of one round of polling. Belongs to one event loop."""
 
-    def __init__(self, web: Web, now: datetime, obey_robots: bool, lay: Callable[[bytes], int]) -> None:
-        """`lay` puts markup where it is found later, and says where: pages of a thousand feeds are not for memory."""
-        self._web, self._now, self._obey, self._lay = web, now, obey_robots, lay
+    def __init__(
+        self, web: Web, now: datetime, robots: dict[str, RobotsFile] | None, lay: Callable[[bytes], int]
+    ) -> None:
+        """`robots`: what robots.txt files said, by their address; grows here. None to ask for none, and obey none.
+
+        `lay` puts markup where it is found later, and says where: pages of a thousand feeds are not for memory.
+        """
+        self._web, self._now, self._robots, self._lay = web, now, robots, lay
         self._pages: dict[tuple[str, bool], asyncio.Task[Kept]] = {}
         self._rules: dict[tuple[str, bool], asyncio.Task[Rules | None]] = {}
 
@@ -76,7 +81,7 @@ class Pages:
 
     async def _forbidden(self, url: str, private: bool) -> str | None:
         """Why robots.txt does not let us fetch a page; None if it does."""
-        if not self._obey:
+        if self._robots is None:
             return None
         rules = await self._rules_of(url, private)
         if rules is None:
@@ -94,15 +99,19 @@ class Pages:
         """The rules of the page's site, fetched once; None if they can't be known now."""
         key = robots_of(url), private
         if key not in self._rules:
-            self._rules[key] = asyncio.create_task(self._fetch_rules(*key))
+            self._rules[key] = asyncio.create_task(self._read_rules(*key))
         return await self._rules[key]
 
-    async def _fetch_rules(self, url: str, private: bool) -> Rules | None:
-        try:
-            answer = await self._web.get(Request(url, MOST_BYTES * 4, private=private))
-        except FetchFailed:
-            return None
-        rules = rules_for_status(answer.status, answer.body)
+    async def _read_rules(self, url: str, private: bool) -> Rules | None:
+        known = self._robots if self._robots is not None else {}
+        file = known.get(url)
+        if file is None or not file.is_fresh(self._now):
+            try:
+                answer = await self._web.get(Request(url, MOST_BYTES * 4, private=private))
+            except FetchFailed:
+                return None
+            file = known[url] = robots_file(answer.status, answer.body, self._now)
+        rules = rules_of(file)
         if rules:
             self._web.hosts[host_of(url)].spacing = rules.delay
         return rules

@@ -74,8 +74,8 @@ def address(state: FeedState) -> str:
 
 
 def is_due(state: FeedState, now: datetime) -> bool:
-    """Whether to poll now. A feed that ended (410) or was removed never is."""
-    return not (state.gone or state.removed) and (state.due_at is None or state.due_at <= now)
+    """Whether to poll now. A feed that ended (410) never is."""
+    return not state.gone and (state.due_at is None or state.due_at <= now)
 
 
 def is_dead(state: FeedState) -> bool:

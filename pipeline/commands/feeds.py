@@ -58,13 +58,14 @@ def add(
     """Follow a feed, or the likeliest that a page names. `run` finds it in the warehouse."""
     from pipeline.feed_changes import add_feeds
     from pipeline.feed_check import feed_at
-    from pipeline.following import as_entry
+    from pipeline.following import as_entry, resolved
 
     config, url = config_and("the address of a feed or a page", config, url)
     loaded = _writable(load(config, output, changes))
     found = feed_at(loaded, _feed(loaded, url), datetime.now(UTC))
     said = {name: value for name, value in options.items() if value}
     entry = as_entry({"url": found.url, **said}, found.url)
+    resolved(loaded, entry)
     is_new = add_feeds(loaded, [entry.model_dump(exclude_defaults=True)])
     print_json(found) if as_json else click.echo(found.url)
     for other in found.others:
@@ -114,10 +115,10 @@ def export(config: str | None, output: str | None, changes: tuple[str, ...], as_
 
 def _feed(config: Any, url: str) -> Any:
     """A feed as it would be polled: with the options of its group, and those that the configuration has for it."""
-    from pipeline.following import as_entry, listed_in
+    from pipeline.following import as_entry, listed_in, resolved
 
     entry = as_entry(url, url)
-    return config.feeds.feed(next((one for one in listed_in(config) if one.url == entry.url), entry))
+    return resolved(config, next((one for one in listed_in(config) if one.url == entry.url), entry))
 
 
 def _writable(config: Any) -> Any:
