@@ -317,3 +317,23 @@ def test_where_it_came_from_is_in_the_log(server: Server, tmp_path: Path) -> Non
     pieces = [(piece["input"], piece["format"], piece["records"], piece["last"]) for piece in entry["pieces"]]
     assert pieces == [(server.url(), "polled", 256, False), (server.url(), "polled", 44, True)]
     assert [state["url"] for state in entry["feeds"]] == [server.url()]
+
+
+def test_a_feed_that_breaks_the_reader_does_not_end_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transforms.feeds
+
+    def broken(data: bytes, url: str, kind: str) -> object:
+        if b"Bad" in data:
+            raise KeyError("what nobody thought of")
+        return parse(data, url, kind)
+
+    parse = transforms.feeds.parse_feed
+    monkeypatch.setattr(transforms.feeds, "parse_feed", broken)
+    server.routes |= {
+        "/a": Answer(rss([item(1, "https://harbour.example/1")], title="Bad")),
+        "/b": Answer(rss([item(2, "https://harbour.example/2")])),
+    }
+    summary = poll(config_of(server, tmp_path / "out", "/a", "/b"))
+    assert summary.unique == 1 and "nobody thought of" in summary.feeds_failed[server.url("/a")]

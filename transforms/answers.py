@@ -9,15 +9,7 @@ from transforms.polling import retry_after
 
 UNSTATED_WAIT = 300.0
 """Seconds for which a host that sends 429 is left alone if it names no time."""
-_CHALLENGE = (
-    b"cf-chl",
-    b"challenge-platform",
-    b"captcha",
-    b"just a moment...",
-    b"ddos-guard",
-    b"_incapsula_",
-    b"px-captcha",
-)
+_CHALLENGE = (b"cf-chl", b"challenge-platform", b"captcha", b"just a moment...", b"ddos-guard", b"_incapsula_")
 _SAYS = {
     401: "the server asks for a login; give `credentials`",
     402: "the server asks for payment",
@@ -50,11 +42,8 @@ def refusal(status: int, headers: Mapping[str, str], head: bytes, now: datetime)
         return Refusal(Problem("Gone", "HTTP 410: the server says that it is gone for good"))
     if status in (401, 407):
         return Refusal(Problem("LoginNeeded", f"HTTP {status}: {_SAYS[status]}"))
-    return Refusal(
-        Problem(
-            f"Http{status}", f"HTTP {status}: {_SAYS.get(status, 'the server failed' if status >= 500 else 'no page')}"
-        )
-    )
+    meaning = _SAYS.get(status) or ("the server failed" if status >= 500 else "there is no page")
+    return Refusal(Problem(f"Http{status}", f"HTTP {status}: {meaning}"))
 
 
 def is_challenge(headers: Mapping[str, str], head: bytes) -> bool:

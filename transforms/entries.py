@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from schemas.feeds import Feed
 from schemas.records import Article, Piece, Problem
-from transforms.article import Unreadable, make_whole
+from transforms.article import make_whole
 from transforms.formats.base import Failure, Record
 from transforms.formats.polled import FORMAT
 
@@ -68,7 +68,9 @@ def _entry(found: Record, feed: Feed, piece: Piece, now: datetime) -> Entry:
     fields = _fields(record)
     try:
         article = make_whole(record, piece, now)
-    except Unreadable:
+    except MemoryError:
+        raise
+    except Exception:  # the reading step says what is wrong with it
         return _bad_entry(fields)
     return Entry(fields, article.article_id[:16], article)
 

@@ -73,6 +73,10 @@ class Pages:
             raise NotYet(Page(url=url, problem="HostBusy: the host has had its share of requests"), False) from None
         except FetchFailed as error:
             return self._refused(Page(url=url), Refusal(error.problem))
+        except (NotYet, MemoryError):
+            raise
+        except Exception as error:
+            return Page(url=url, problem=f"{type(error).__name__}: {str(error)[:200]}")
         if refused := refusal(answer.status, answer.headers, answer.body, self._now):
             if refused.wait:
                 self._web.hosts.quiet(host_of(answer.url), refused.wait)

@@ -67,7 +67,7 @@ class Hosts:
             raise NotNow(0.0)
 
     def sent(self, name: str) -> None:
-        """A request leaves now: the next may a spacing later. Called again when the connection is made."""
+        """A request leaves now: the next may follow a spacing later. Called again when the connection is made."""
         host = self[name]
         spacing = max(self._spacing, host.spacing) * (1 + random.uniform(*JITTER))
         host.free_at = time.monotonic() + spacing

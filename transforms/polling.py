@@ -29,6 +29,7 @@ SLOWEST = 8.0
 """How far the interval of a feed without news is stretched."""
 PATIENCE = 3
 """Polls in which an entry waits for a page that cannot be fetched just now; then it comes in the feed's own words."""
+LONGEST_TITLE = 200
 WEIGHTS = {"NoHost": 0.25, "NotConnected": 0.25, "ConnectionLost": 0.25, "TooSlow": 0.25, "HostAsksToWait": 0.5}
 """Of failures that may pass by themselves; HTTP 404 and 5xx weigh SOFT, all others 1."""
 SOFT = 0.5
@@ -117,7 +118,7 @@ def _with_body(state: FeedState, poll: Success, now: datetime) -> FeedState:
     if poll.told:
         state = replace(
             state,
-            title=poll.told.title or state.title,
+            title=(poll.told.title or state.title or "")[:LONGEST_TITLE] or None,
             ttl=poll.told.ttl,
             skip_hours=poll.told.skip_hours,
             skip_days=poll.told.skip_days,

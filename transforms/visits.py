@@ -50,7 +50,16 @@ class Visit(NamedTuple):
 
 
 async def visit(web: Web, feed: Feed, state: FeedState, now: datetime) -> Visit:
-    """Ask one feed. Whatever goes wrong is in the result."""
+    """Ask one feed. Whatever goes wrong is in the result: no feed must end the polling of all others."""
+    try:
+        return await _visit(web, feed, state, now)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Visit(feed, state, refused=Refusal(Problem(type(error).__name__, str(error)[:500] or "unexpected")))
+
+
+async def _visit(web: Web, feed: Feed, state: FeedState, now: datetime) -> Visit:
     from transforms.feeds import NotAFeed, parse_feed
 
     try:

@@ -68,9 +68,9 @@ def system_resolve(host: str, port: int) -> list[str]:
 class _Resolver(AbstractResolver):
     """Resolves in threads of its own, so that a few names that nobody answers for don't hold up all others."""
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, threads: int) -> None:
         self._resolve = resolve
-        self._threads = ThreadPoolExecutor(32, "resolve")
+        self._threads = ThreadPoolExecutor(threads, "resolve")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -125,7 +125,9 @@ class Web:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._sent)
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Resolver(self._resolve), socket_factory=dial, limit=0),
+            connector=aiohttp.TCPConnector(
+                resolver=_Resolver(self._resolve, self.limits.at_once), socket_factory=dial, limit=0
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect, sock_read=self.limits.idle),
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate"},
