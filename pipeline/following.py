@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -108,8 +108,20 @@ def as_entry(options: str | dict[str, Any], where: str) -> FeedEntry:
         raise UsageError(f"{visible(where)}: {visible(reason)}.") from None
 
 
-def due(feeds: Iterable[Feed], states: Mapping[str, FeedState], now: datetime) -> list[tuple[Feed, FeedState]]:
-    """The feeds to poll now, each with its state: those that waited longest first."""
-    known = [(feed, states.get(feed.url) or FeedState(url=feed.url)) for feed in feeds]
-    found = [(feed, state) for feed, state in known if polling.is_due(state, now)]
-    return sorted(found, key=lambda pair: (pair[1].due_at.timestamp() if pair[1].due_at else 0.0, pair[0].url))
+class Followed(NamedTuple):
+    """A feed, and what is remembered of it."""
+
+    feed: Feed
+    state: FeedState
+
+
+def due_and_others(
+    feeds: Iterable[Feed], states: Mapping[str, FeedState], now: datetime
+) -> tuple[list[Followed], list[Followed]]:
+    """The feeds to poll now, those that waited longest first; and those not to poll."""
+    known = [Followed(feed, states.get(feed.url) or FeedState(url=feed.url)) for feed in feeds]
+    due = [one for one in known if polling.is_due(one.state, now)]
+    others = [one for one in known if not polling.is_due(one.state, now)]
+    return sorted(
+        due, key=lambda one: (one.state.due_at.timestamp() if one.state.due_at else 0.0, one.feed.url)
+    ), others

@@ -18,13 +18,15 @@ from msgspec.structs import replace
 from pipeline import __version__
 from pipeline.config_feeds import Feeds
 from pipeline.feed_states import Change
+from pipeline.following import Followed
 from pipeline.index import look_up
 from pipeline.ledger import Ledger, Span
 from pipeline.log import History
 from pipeline.spool import Spool, spool
-from schemas.feeds import Feed, FeedState
+from schemas.feeds import FeedState
 from schemas.records import Piece
 from transforms import polling
+from transforms.addresses import host_of
 from transforms.copies import by_identity
 from transforms.entries import Entry, entries_of, is_known
 from transforms.files import Info, Store
@@ -80,11 +82,15 @@ class Poller:
         self._user_agent = f"newsbeam/{__version__}" + (f" (+{feeds.contact})" if feeds.contact else "")
         self._hosts = Hosts(feeds.host_spacing, feeds.requests_per_host, feeds.longest_tick)
 
-    def poll(
-        self, due: Sequence[tuple[Feed, FeedState]], store: Store, history: History, folder: str, now: datetime
-    ) -> Polled:
+    def poll(self, due: Sequence[Followed], store: Store, history: History, folder: str, now: datetime) -> Polled:
         """Poll the feeds. What they bring is laid into files in `folder`; `store` and `history` are the warehouse's."""
         return apart(self._poll(due, store, history, folder, now))
+
+    def put_off(self, others: Iterable[Followed], now: datetime) -> dict[str, Change]:
+        """Feeds that are not due, at hosts that asked to be left alone: the next run must not ask them either."""
+        quiet = self._hosts.quiet_ones()
+        waits = ((state, quiet.get(host_of(polling.address(state)))) for _, state in others)
+        return {state.url: Change(state, polling.put_off(state, wait, now)) for state, wait in waits if wait}
 
     def web(self) -> Web:
         """The way to the web, for the running event loop."""
@@ -92,7 +98,7 @@ class Poller:
         return Web(self._user_agent, self._hosts, self._feeds.limits, self._feeds.ports, self._resolve)
 
     async def _poll(
-        self, due: Sequence[tuple[Feed, FeedState]], store: Store, history: History, folder: str, now: datetime
+        self, due: Sequence[Followed], store: Store, history: History, folder: str, now: datetime
     ) -> Polled:
         async with self.web() as web:
             visits = await asyncio.gather(*(visit(web, feed, state, now) for feed, state in due))

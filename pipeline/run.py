@@ -15,7 +15,7 @@ from pipeline.config import Config
 from pipeline.engine import Engine, Listener, check_options
 from pipeline.feed_health import health
 from pipeline.feed_states import feed_states
-from pipeline.following import due, followed, is_feed_input, names_feeds
+from pipeline.following import due_and_others, followed, is_feed_input, names_feeds
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -100,7 +100,7 @@ class Session:
         ledger = Ledger(self._warehouse.store, history, self._inputs)
         states = feed_states(self._warehouse.store, history)
         feeds = followed(self.config, states)
-        self._due = due(feeds, states, self.now or datetime.now(UTC))
+        self._due, self._others = due_and_others(feeds, states, self.now or datetime.now(UTC))
         self.summary.feeds = len(feeds)
         return Planner(store_at(self.config.root), self._inputs, ledger)
 
@@ -131,10 +131,9 @@ class Session:
         self.close()
         self._folder = f"{STAGING}/{new_token()}"
         store = self._warehouse.store
-        polled = self._poller.poll(
-            group, store, self._warehouse.history, store.path(self._folder), self.now or datetime.now(UTC)
-        )
-        self.planner.add(polled.pieces, polled.changes)
+        now = self.now or datetime.now(UTC)
+        polled = self._poller.poll(group, store, self._warehouse.history, store.path(self._folder), now)
+        self.planner.add(polled.pieces, polled.changes | self._poller.put_off(self._others, now))
         self.summary.feeds_asked += polled.asked
         self.summary.feeds_failed |= polled.failed
         return True

@@ -233,6 +233,19 @@ def test_a_host_that_asks_to_wait_is_not_asked_for_other_feeds(server: Server, t
     assert sorted(state.failures for state in states) == [0, 0, 0.5]
 
 
+def test_nor_for_those_that_are_not_due_yet(server: Server, tmp_path: Path) -> None:
+    """/b is due when /a's host has asked for two hours of silence: the next run must not ask it."""
+    fresh = {"Cache-Control": "max-age=3000"}
+    server.routes |= {"/a": Answer(rss([item(1, "https://h.example/1")])), "/b": Answer(rss([], "B"), headers=fresh)}
+    config = config_of(server, tmp_path / "out", "/a", "/b")
+    poll(config)
+    server.routes["/a"] = Answer(status=429, headers={"Retry-After": "7200"})
+    assert poll(config, NOW + timedelta(minutes=40)).feeds_asked == 1
+    assert poll(config, NOW + timedelta(minutes=80)).feeds_asked == 0
+    assert len(server.asked("/b")) == 1
+    assert poll(config, NOW + timedelta(hours=3)).feeds_asked == 2
+
+
 def test_gone_and_moved(server: Server, tmp_path: Path) -> None:
     body = Answer(rss([item(1, "https://harbour.example/1")]))
     server.routes |= {

@@ -320,7 +320,7 @@ def test_one_request_at_a_time_with_a_spacing_and_a_share() -> None:
 
         started = time.monotonic()
         answers = asyncio.run(work())
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert sum(isinstance(answer, NotNow) for answer in answers) == 3
         for host in ("a.test", "b.test", "c.test"):
             hits = [hit for hit in server.hits if hit.host == host]

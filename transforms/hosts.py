@@ -77,5 +77,10 @@ class Hosts:
         host = self[name]
         host.quiet_until = max(host.quiet_until, time.monotonic() + wait)
 
+    def quiet_ones(self) -> dict[str, float]:
+        """The hosts that want to be left alone, and for how many more seconds."""
+        now = time.monotonic()
+        return {name: host.quiet_until - now for name, host in self._hosts.items() if host.quiet_until > now}
+
     def __getitem__(self, name: str) -> Host:
         return self._hosts.setdefault(name, Host())

@@ -147,7 +147,8 @@ def ended(state: FeedState, problem: Problem, now: datetime) -> FeedState:
 
 def put_off(state: FeedState, wait: float, now: datetime) -> FeedState:
     """The state of a feed that was not asked, since its host wants to be left alone for `wait` seconds."""
-    return replace(state, due_at=_due(state, wait, now))
+    due = _due(state, wait, now)
+    return replace(state, due_at=max(due, state.due_at or due))
 
 
 def weight(problem: Problem) -> float:
