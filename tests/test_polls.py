@@ -243,6 +243,7 @@ def test_nor_for_those_that_are_not_due_yet(server: Server, tmp_path: Path) -> N
     assert poll(config, NOW + timedelta(minutes=40)).feeds_asked == 1
     assert poll(config, NOW + timedelta(minutes=80)).feeds_asked == 0
     assert len(server.asked("/b")) == 1
+    server.routes["/a"] = Answer(rss([item(1, "https://h.example/1")]))
     assert poll(config, NOW + timedelta(hours=3)).feeds_asked == 2
 
 
