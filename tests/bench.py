@@ -4,6 +4,8 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Others stand for themselves: `python -m tests.bench_feeds` polls 1,000 feeds of a local server.
 """
 
 import argparse

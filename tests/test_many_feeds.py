@@ -1,11 +1,9 @@
 """Many feeds on many hosts: quick, and no host is asked too often. What the server saw decides.
 
-`python -m tests.test_many_feeds` prints the figures of the whole: 1,000 feeds on 200 hosts, 20 of which are slow.
+`python -m tests.bench_feeds` prints the figures of the whole: 1,000 feeds on 200 hosts, 20 of which are slow.
 """
 
 import random
-import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from datetime import timedelta
@@ -134,8 +132,3 @@ def test_many_feeds(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     print(play(WHOLE if request.config.getoption("--soak") else SMALL, tmp_path, seed))
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        print(play(SMALL if "small" in sys.argv else WHOLE, Path(temporary), 1))
