@@ -20,6 +20,9 @@ from transforms.addresses import is_private_literal
 from transforms.files import store_at
 
 
+Tell = Callable[[str], None]
+
+
 def names_feeds(config: Config) -> bool:
     """Whether a configuration names any feed, or its warehouse has some that were added."""
     if config.feeds.follow or config.feeds.files or any(map(is_feed_input, config.input)):
@@ -40,14 +43,14 @@ def is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://", "feed:"))
 
 
-def followed(config: Config, states: Mapping[str, FeedState]) -> list[Feed]:
+def followed(config: Config, states: Mapping[str, FeedState], tell: Tell = lambda problem: None) -> list[Feed]:
     """Every feed once, with its options: as it is first named, sorted by address.
 
-    Raises UsageError for a list that cannot be read, an address that is none, and too many feeds without a contact.
+    `tell` hears of what is wrong in lists that can be used. Raises UsageError for a list that cannot be read, an address that is none, and too many feeds without a contact.
     """
     feeds: dict[str, Feed] = {}
     added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
-    for entry in chain(listed_in(config), added):
+    for entry in chain(listed_in(config, tell), added):
         feeds.setdefault(entry.url, resolved(config, entry))
     public = sum(not (feed.allow_private_addresses or is_private_literal(feed.url)) for feed in feeds.values())
     if public > MOST_WITHOUT_CONTACT and not config.feeds.contact:
@@ -65,14 +68,14 @@ def resolved(config: Config, entry: FeedEntry) -> Feed:
     return config.feeds.feed(entry)
 
 
-def listed_in(config: Config) -> Iterator[FeedEntry]:
+def listed_in(config: Config, tell: Tell = lambda problem: None) -> Iterator[FeedEntry]:
     """The feeds that the configuration names, itself, in files, or as inputs."""
     yield from config.feeds.follow
     for name in [*config.feeds.files, *filter(is_feed_input, config.input)]:
-        yield from [as_entry(name, name)] if is_address(name) else listed(str(Path(config.root) / name))
+        yield from [as_entry(name, name)] if is_address(name) else listed(str(Path(config.root) / name), tell)
 
 
-def listed(path: str, tell: Callable[[str], None] = lambda problem: None) -> list[FeedEntry]:
+def listed(path: str, tell: Tell = lambda problem: None) -> list[FeedEntry]:
     """The feeds of a file: OPML, or a text with an address a line and comments (` # …`).
 
     `tell` hears of what is wrong in a list that can be used. Raises UsageError where there is none.
@@ -87,7 +90,7 @@ def listed(path: str, tell: Callable[[str], None] = lambda problem: None) -> lis
     return [as_entry(line, path) for line in lines if line and not line.startswith("#")]
 
 
-def _opml(data: bytes, path: str, tell: Callable[[str], None]) -> list[str]:
+def _opml(data: bytes, path: str, tell: Tell) -> list[str]:
     from transforms.opml import NotAList, parse_opml
 
     try:
@@ -95,7 +98,7 @@ def _opml(data: bytes, path: str, tell: Callable[[str], None]) -> list[str]:
     except NotAList as error:
         raise UsageError(f"{path}: {error}") from None
     for problem in found.problems:
-        tell(problem)
+        tell(f"{path}: {problem}")
     return [feed.url for feed in found.feeds]
 
 

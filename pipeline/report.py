@@ -47,6 +47,8 @@ class Report:
         match what:
             case "batch":
                 self._records, self._named = int(value), 0
+            case "list":
+                print(visible(value), file=sys.stderr)
             case "feeds":
                 print(f"Asking {int(value):,} feeds …", file=sys.stderr)
             case "share":

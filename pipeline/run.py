@@ -99,7 +99,7 @@ class Session:
         history = self._warehouse.refresh()
         ledger = Ledger(self._warehouse.store, history, self._inputs)
         states = feed_states(self._warehouse.store, history)
-        feeds = followed(self.config, states)
+        feeds = followed(self.config, states, lambda problem: self._listener("list", problem))
         self._due, self._others = due_and_others(feeds, states, self.now or datetime.now(UTC))
         self.summary.feeds = len(feeds)
         return Planner(store_at(self.config.root), self._inputs, ledger)

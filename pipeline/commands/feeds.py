@@ -98,7 +98,7 @@ def import_feeds(
 
     config, path = config_and("a file with a list of feeds", config, path)
     loaded = _writable(load(config, output, changes))
-    entries = listed(path, lambda problem: click.echo(f"{path}: {problem}", err=True))
+    entries = listed(path, lambda problem: click.echo(visible(problem), err=True))
     added = add_feeds(loaded, [entry.model_dump(exclude_defaults=True) for entry in entries])
     click.echo(f"{added:,} of {len(entries):,} feeds are new in {loaded.output}.", err=True)
 
