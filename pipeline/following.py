@@ -19,7 +19,6 @@ from transforms import polling
 from transforms.addresses import is_private_literal
 from transforms.files import store_at
 
-
 Tell = Callable[[str], None]
 
 
@@ -46,7 +45,8 @@ def is_address(text: str) -> bool:
 def followed(config: Config, states: Mapping[str, FeedState], tell: Tell = lambda problem: None) -> list[Feed]:
     """Every feed once, with its options: as it is first named, sorted by address.
 
-    `tell` hears of what is wrong in lists that can be used. Raises UsageError for a list that cannot be read, an address that is none, and too many feeds without a contact.
+    `tell` hears of what is wrong in lists that can be used. Raises UsageError for a list that cannot be read, an
+    address that is none, and too many feeds without a contact.
     """
     feeds: dict[str, Feed] = {}
     added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
