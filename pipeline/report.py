@@ -77,7 +77,7 @@ def summary_text(summary: Summary, output: str) -> str:
     lines = [f"{visible(name)}: {why}; the next run tries it again." for name, why in summary.unreadable.items()]
     lines += _feed_lines(summary)
     lines += [f"{visible(name)} changed while it was read; the next run reads it anew." for name in summary.changed]
-    if not summary.read:
+    if not summary.read and not summary.skipped_by_reason:
         where = f" in {summary.inputs:,} inputs" if summary.inputs else ""
         return "\n".join([*lines, f"Nothing new{where}. The tables are in {output}"])
     rate = summary.read / max(summary.seconds, 0.001)
