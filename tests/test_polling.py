@@ -93,6 +93,8 @@ def test_failures_back_off_up_to_a_day() -> None:
         state = polling.failed(state, Problem("NotAFeed", ""), 1_800.0, NOW)
         waits.append(wait(state))
     assert 3_600 <= waits[0] <= 3_960 and waits == sorted(waits) and waits[-1] == 86_400
+    at_noon = polling.failed(replace(NEW, skip_hours=(12, 13, 14)), Problem("NoHost", ""), 60.0, NOW)
+    assert wait(at_noon) == 3 * HOUR
     asked = polling.failed(NEW, Problem("HostAsksToWait", ""), 60.0, NOW, retry=5 * HOUR)
     assert 5 * HOUR <= wait(asked) <= 5.5 * HOUR
 

@@ -110,7 +110,7 @@ def succeeded(state: FeedState, poll: Success, interval: float, now: datetime) -
         waited=state.waited + 1 if poll.waiting else 0,
     )
     wait = interval if poll.waiting else max(interval * state.pace, state.ttl, poll.fresh)
-    return replace(state, due_at=_due(state, wait, now, skipping=True))
+    return replace(state, due_at=_due(state, wait, now))
 
 
 def _with_body(state: FeedState, poll: Success, now: datetime) -> FeedState:
@@ -156,14 +156,12 @@ def weight(problem: Problem) -> float:
     return SOFT if _SOFT_STATUS.fullmatch(problem.error_class) else WEIGHTS.get(problem.error_class, 1.0)
 
 
-def _due(state: FeedState, wait: float, now: datetime, skipping: bool = False) -> datetime:
-    """The next poll: after the wait and a little more, so that feeds don't fall into step; at most a day ahead.
-
-    `skipping`: not in the hours and days that the feed asks to leave out.
-    """
+def _due(state: FeedState, wait: float, now: datetime) -> datetime:
+    """The next poll: after the wait and a little more, so that feeds don't fall into step; at most a day ahead, and not
+    in the hours and days that the feed asks to leave out."""
     latest = now + timedelta(seconds=LONGEST_WAIT)
     due = now + timedelta(seconds=min(wait, LONGEST_WAIT) * (1 + jitter(state.url, state.polls) / 10))
-    while skipping and due < latest and (due.hour in state.skip_hours or due.weekday() in state.skip_days):
+    while due < latest and (due.hour in state.skip_hours or due.weekday() in state.skip_days):
         due = due.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return min(due, latest)
 
