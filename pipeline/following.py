@@ -26,7 +26,11 @@ def names_feeds(config: Config) -> bool:
     """Whether a configuration names any feed, or its warehouse has some that were added."""
     if config.feeds.follow or config.feeds.files or any(map(is_feed_input, config.input)):
         return True
-    return exists(config.output) and any(_is_added(state) for state in states_in(store_at(config.output)).values())
+    return (
+        bool(config.output)
+        and exists(config.output)
+        and any(_is_added(state) for state in states_in(store_at(config.output)).values())
+    )
 
 
 def _is_added(state: FeedState) -> bool:

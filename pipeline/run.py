@@ -199,10 +199,10 @@ def run(
 
 def new_inputs(config: Config) -> list[Info]:
     """The files that the configuration names. Raises UsageError if it names neither files nor feeds."""
-    if not config.output:
-        raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
     if not config.input and not names_feeds(config):
         raise UsageError("There is nothing to read: give --input, or `input` or `feeds` in the configuration.")
+    if not config.output:
+        raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
     files = [name for name in config.input if not is_feed_input(name)]
     return list_inputs(store_at(config.root), files, config.output)
 
