@@ -33,7 +33,7 @@ class Scale(NamedTuple):
     within: float
 
 
-SMALL = Scale(feeds=80, hosts=16, slow=2, delay=0.2, spacing=0.1, within=6.0)
+SMALL = Scale(feeds=80, hosts=16, slow=2, delay=0.4, spacing=0.3, within=10.0)
 WHOLE = Scale(feeds=1_000, hosts=200, slow=20, delay=2.0, spacing=1.0, within=30.0)
 MOST = 10
 """Feeds on one host; the slow ones have as many."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
 
-JITTER = (0.05, 0.25)
+JITTER = (0.1, 0.3)
 """Shares of the spacing that are added to it, at least and at most."""
 
 
