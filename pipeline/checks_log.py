@@ -15,6 +15,7 @@ from pipeline.log import LOG, SNAPSHOTS, Manifest, entry_name, snapshot_name
 from pipeline.sorted_files import key_pair
 from pipeline.terminal import visible
 from pipeline.warehouse import FORMAT
+from schemas.feeds import FeedState
 from schemas.tables import FORMAT_VERSION
 from transforms.files import Store
 
@@ -136,6 +137,23 @@ def check_accounting(log: Log) -> Iterator[Finding]:
             pairs.append(("skipped", sum(count.value for count in run.skipped_by_reason), skipped))
         if wrong := unequal(pairs):
             yield Finding(f"The counts of batch {batch.number} do not add up: {wrong}.", _restore_entry(log, batch))
+
+
+def check_feeds(store: Store, manifest: Manifest) -> Iterator[Finding]:
+    """The states of feeds in the snapshot: each can be read, and stands once, under its own key."""
+    if not manifest.number:
+        return
+    name = snapshot_name(manifest.number, "feeds")
+    try:
+        with store.open(name) as source:
+            rows = pq.read_table(source).to_pylist()
+        urls = [msgspec.json.decode(row["state"], type=FeedState).url for row in rows]
+        if [key_pair(url) for url in urls] != [(row["key"], row["check"]) for row in rows]:
+            raise ValueError("a feed stands under a wrong key")
+        if len(set(urls)) < len(urls):
+            raise ValueError("a feed stands there twice")
+    except BROKEN as error:
+        yield unreadable(name, error, RESTORE_LOG)
 
 
 def _by_topic(batch: Logged) -> dict[str, int]:

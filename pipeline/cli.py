@@ -12,6 +12,7 @@ import yaml
 from pipeline import __version__
 from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
+from pipeline.commands.feeds import feeds
 from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
 from pipeline.commands.topics import topics
 from schemas.errors import UsageError, WorldError, disk_trouble
@@ -46,7 +47,7 @@ def _leave(status: int) -> None:
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="newsbeam")
 def main() -> None:
-    """Reads news from files, recognises copies, finds names and topics, and keeps it all as Parquet tables.
+    """Reads news from files and feeds, recognises copies, finds names and topics, and keeps it all as Parquet tables.
 
     Exit status: 0 done; 1 the world failed (disk, engine, model); 2 wrong usage or configuration;
     3 done, but with more dead letters than max_dead_letters; 75 another process holds the warehouse.
@@ -55,12 +56,19 @@ def main() -> None:
 
 main.add_command(compact)
 main.add_command(evaluate)
+main.add_command(feeds)
 main.add_command(topics)
 
 
 @main.command(name="run")
 @configured
-@click.option("--input", "inputs", multiple=True, metavar="PATH", help="Files, folders or globs to read; repeatable.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="PATH_OR_URL",
+    help="Files, folders or globs to read, feeds or OPML; repeatable.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N articles.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
 @click.option("--now", "now_text", metavar="TIME", help="The clock of the run, for runs that must come out alike.")
@@ -87,7 +95,7 @@ def run_command(
     loaded = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:
-        _show_prospects(loaded, as_json)
+        _show_prospects(loaded, now or datetime.now(UTC), as_json)
     else:
         _run(loaded, beam_options, as_json, now, limit)
 
@@ -112,22 +120,24 @@ def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | Non
     click.echo(summary_text(summary, config.output), err=True)
     if summary.unreadable and len(summary.unreadable) == summary.inputs:
         raise WorldError("None of the inputs could be read.")
+    if summary.feeds_asked and len(summary.feeds_failed) == summary.feeds_asked:
+        raise WorldError("None of the feeds that were due could be read; `newsbeam feeds check URL` says more of one.")
     if config.max_dead_letters is not None and summary.dead > config.max_dead_letters:
         click.echo(f"newsbeam: more dead letters than max_dead_letters ({config.max_dead_letters:,}).", err=True)
         _leave(TOO_MANY_DEAD)
     _leave(0)
 
 
-def _show_prospects(config: Any, as_json: bool) -> None:
+def _show_prospects(config: Any, now: datetime, as_json: bool) -> None:
     from pipeline.run import dry_run
 
-    prospects = dry_run(config)
+    prospects = dry_run(config, now)
     if as_json:
         print_json(prospects)
         return
     for prospect in prospects:
         click.echo(f"{prospect.size:>15,}  {prospect.state:<20}  {prospect.input}")
-    new = sum(prospect.state != "done" for prospect in prospects)
+    new = sum(not prospect.state.startswith(("done", "not before")) for prospect in prospects)
     click.echo(f"{new:,} of {len(prospects):,} inputs would be read. Nothing was written.", err=True)
 
 
@@ -143,9 +153,11 @@ def _time(text: str) -> datetime:
 @configured
 def status(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """What is in the warehouse, what was done last, and who holds it."""
+    from pipeline.feed_health import health
     from pipeline.status import status_of, status_text
 
-    found = status_of(warehouse_of(load(config, output, changes)))
+    loaded = load(config, output, changes)
+    found = status_of(warehouse_of(loaded), health(loaded, datetime.now(UTC)))
     print_json(found) if as_json else click.echo(status_text(found))
 
 

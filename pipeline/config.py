@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 import xxhash
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipeline.config_feeds import Feeds
 from schemas.errors import UsageError
+from schemas.units import Bytes
 from transforms.annotate import DEFAULT_LABELS
 from transforms.formats.fields import MAPPABLE
 from transforms.names import DEFAULT_MODELS
@@ -21,21 +23,13 @@ from transforms.own_columns import Kind, OwnColumns
 from transforms.taxonomy import IPTC
 from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
 
-_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
-
-
-def _bytes(value: object) -> object:
-    """32000000, "32 MB" or "1.5GB" as a number of bytes."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)b?\s*", value, re.I) if isinstance(value, str) else None
-    return int(float(match[1]) * _UNITS[match[2].lower()]) if match else value
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Batch(_Section):
-    bytes: Annotated[int, BeforeValidator(_bytes)] = Field(
+    bytes: Bytes = Field(
         32_000_000, gt=0, description="Unpacked bytes of input in one batch: what is in memory, and lost by a kill."
     )
 
@@ -104,7 +98,10 @@ class Topics(_Section):
 class Config(_Section):
     """What a run does."""
 
-    input: tuple[str, ...] = Field((), description="Files, folders and globs, relative to `root`.")
+    input: tuple[str, ...] = Field(
+        (),
+        description="Files, folders and globs, relative to `root`; addresses of feeds, and OPML files that list them.",
+    )
     root: str = Field(
         "", description="The folder that names of inputs are relative to; the configuration's own by default."
     )
@@ -126,6 +123,7 @@ class Config(_Section):
     )
     batch: Batch = Batch()
     dedup: Dedup = Dedup()
+    feeds: Feeds = Feeds()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field("DirectRunner", description="Where to run. DirectRunner is this machine, one worker per core.")
     workers: int | None = Field(
@@ -229,13 +227,13 @@ def keys() -> dict[str, tuple[str, Any]]:
 def example() -> str:
     """A configuration that says all its defaults, with the meaning of each key above it."""
     lines = ["# A newsbeam configuration. Every key with its default; what you don't need you may leave out.", ""]
-    section = ""
+    before: list[str] = []
     for key, (meaning, default) in keys().items():
-        name = key.rpartition(".")[2]
-        if "." in key and key.partition(".")[0] != section:
-            section = key.partition(".")[0]
-            lines.append(f"{section}:")
-        indent = "  " if "." in key else ""
+        *sections, name = key.split(".")
+        for depth, section in enumerate(sections):
+            if before[: depth + 1] != sections[: depth + 1]:
+                lines.append(f"{'  ' * depth}{section}:")
+        before, indent = sections, "  " * len(sections)
         value = msgspec.json.encode(default).decode()
         lines += [f"{indent}# {meaning}", f"{indent}{name}: {value}"]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Piece
 from schemas.tables import FORMAT_VERSION, Run
 from transforms.files import Store
@@ -55,6 +56,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     fingerprint_rows: int = 0
     fingerprint_version: int = 0
     """Of the rules that the fingerprints were made by; 0 if none were made."""
+    feeds: list[FeedState] = []
+    """The new state of each feed that was polled, added or removed."""
     format: int = FORMAT_VERSION
 
 
@@ -67,7 +70,7 @@ class Part(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """A snapshot: the state of ledger, index and log after entry `number`, in files named by that number."""
+    """A snapshot: the state of ledger, index, feeds and log after entry `number`, in files named by that number."""
 
     number: int
     index_rows: int

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.engine import Engine, Listener, check_options
+from pipeline.feed_health import health
+from pipeline.feed_states import feed_states
 from pipeline.fingerprint_files import check_comparable
+from pipeline.following import due_and_others, followed, is_feed_input, names_feeds
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import held
@@ -20,10 +24,14 @@ from pipeline.log import STAGING, Entry, History, Manifest, read_history
 from pipeline.own_parts import check_own_parts
 from pipeline.plan import Planner
 from pipeline.staging import new_token
-from pipeline.steps import Batch, Steps
+from pipeline.steps import Batch, Steps, without_articles
 from pipeline.warehouse import check_taxonomy, check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, store_at
+
+if TYPE_CHECKING:
+    from pipeline.polls import Poller
+    from transforms.web import Resolve
 
 _VOID_TRIES = 20
 
@@ -50,6 +58,10 @@ class Summary(Struct, kw_only=True):
     topics: dict[str, int] = {}
     inputs: int = 0
     unreadable: dict[str, str] = {}
+    feeds: int = 0
+    """Feeds that are followed, and of these the ones that were asked, and why some failed."""
+    feeds_asked: int = 0
+    feeds_failed: dict[str, str] = {}
     changed: list[str] = []
     seconds: float = 0.0
 
@@ -75,10 +87,14 @@ class Session:
         summary: Summary,
         listener: Listener = lambda what, value: None,
         now: datetime | None = None,
+        resolve: "Resolve | None" = None,
     ) -> None:
         self.config, self.summary, self.now, self._inputs, self._listener = config, summary, now, inputs, listener
         self._warehouse = open_warehouse(config.output)
         self._void = 0
+        self._resolve = resolve
+        self._poller: Poller | None = None
+        self._folder = ""  # of what the last group of feeds brought
         self.planner = self._new_planner()
 
     def _new_planner(self) -> Planner:
@@ -87,19 +103,51 @@ class Session:
         if self.config.dedup.mode == "near":
             check_comparable(history)
         ledger = Ledger(self._warehouse.store, history, self._inputs)
+        states = feed_states(self._warehouse.store, history)
+        feeds = followed(self.config, states, lambda problem: self._listener("list", problem))
+        self._due, self._others = due_and_others(feeds, states, self.now or datetime.now(UTC))
+        self.summary.feeds = len(feeds)
         return Planner(store_at(self.config.root), self._inputs, ledger)
 
     def plan(self, most_records: int | None) -> Batch | None:
-        """The next batch; None when nothing is new."""
-        began, token = time.time(), new_token()
-        spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
-        chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
-        self.summary.unreadable |= self.planner.unreadable
-        self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
-        if not chunks:
-            return None
-        now = self.now or datetime.fromtimestamp(began, UTC)
-        return Batch(self._warehouse.history.position + 1, token, now, began, tuple(chunks))
+        """The next batch, of files and then of what feeds bring; None when nothing is new."""
+        while True:
+            began, token = time.time(), new_token()
+            spool = self._warehouse.store.path(f"{STAGING}/{token}/spool")
+            chunks = self.planner.batch(spool, self.config.batch.bytes, most_records)
+            self.summary.unreadable |= self.planner.unreadable
+            self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
+            if chunks or self.planner.feeds:
+                now = self.now or datetime.fromtimestamp(began, UTC)
+                number = self._warehouse.history.position + 1
+                return Batch(number, token, now, began, tuple(chunks), tuple(self.planner.feeds))
+            if most_records == 0 or not self._poll():
+                return None
+
+    def _poll(self) -> bool:
+        """Ask the next group of feeds that are due; False if there are none left."""
+        if not self._due:
+            return False
+        from pipeline.polls import GROUP, Poller  # what speaks HTTP is loaded only where it is needed
+
+        group, self._due = self._due[:GROUP], self._due[GROUP:]
+        self._poller = self._poller or Poller(self.config.feeds, self._resolve)
+        self._listener("feeds", str(len(group)))
+        self.close()
+        self._folder = f"{STAGING}/{new_token()}"
+        store = self._warehouse.store
+        now = self.now or datetime.now(UTC)
+        polled = self._poller.poll(group, store, self._warehouse.history, store.path(self._folder), now)
+        self.planner.add(polled.pieces, polled.changes | self._poller.put_off(self._others, now))
+        self.summary.feeds_asked += polled.asked
+        self.summary.feeds_failed |= polled.failed
+        return True
+
+    def close(self) -> None:
+        """Remove what feeds brought, once it is committed or given up."""
+        if self._folder:
+            self._warehouse.store.remove(self._folder)
+            self._folder = ""
 
     def send(self, batch: Batch, line: Callable[[Batch, Steps], None]) -> None:
         """Send a batch down the line, and count it if it was committed; if it is void, what is new is planned anew."""
@@ -146,21 +194,24 @@ def run(
     check_usable(store)
     with stopping(), held(store), ExitStack() as stack:
         session = Session(config, inputs, summary, listener, now)
+        stack.callback(session.close)
         engine: Engine | None = None
         while batch := session.plan(None if limit is None else limit - summary.read):
-            engine = engine or stack.enter_context(Engine(config, options, listener))
-            session.send(batch, engine)
+            if batch.chunks:
+                engine = engine or stack.enter_context(Engine(config, options, listener))
+            session.send(batch, engine or without_articles)
         summary.inputs = len(inputs)
         summary.seconds = time.monotonic() - started
 
 
 def new_inputs(config: Config) -> list[Info]:
-    """The files that the configuration names. Raises UsageError if it names none."""
-    if not config.input:
-        raise UsageError("There is nothing to read: give --input, or `input` in the configuration.")
+    """The files that the configuration names. Raises UsageError if it names neither files nor feeds."""
+    if not config.input and not names_feeds(config):
+        raise UsageError("There is nothing to read: give --input, or `input` or `feeds` in the configuration.")
     if not config.output:
         raise UsageError("There is nowhere to write: give --output, or `output` in the configuration.")
-    return list_inputs(store_at(config.root), config.input, config.output)
+    files = [name for name in config.input if not is_feed_input(name)]
+    return list_inputs(store_at(config.root), files, config.output)
 
 
 class Prospect(Struct, frozen=True):
@@ -171,8 +222,8 @@ class Prospect(Struct, frozen=True):
     state: str
 
 
-def dry_run(config: Config) -> list[Prospect]:
-    """What `run` would read, without writing anything."""
+def dry_run(config: Config, now: datetime) -> list[Prospect]:
+    """What `run` would read, without asking or writing anything."""
     inputs = new_inputs(config)
     store = store_at(config.output)
     history = read_history(store) if exists(config.output) else History(Manifest(number=0, index_rows=0), [])
@@ -182,7 +233,11 @@ def dry_run(config: Config) -> list[Prospect]:
         done = ledger.done(info)
         return "done" if done.last else f"from record {done.end}" if done.end else "new"
 
-    return [Prospect(info.name, info.size, state(info)) for info in inputs]
+    files = [Prospect(info.name, info.size, state(info)) for info in inputs]
+    return files + [
+        Prospect(one.url, 0, "due" if one.due else f"not before {one.due_at:%Y-%m-%d %H:%M}" if one.due_at else "done")
+        for one in health(config, now)
+    ]
 
 
 @contextmanager

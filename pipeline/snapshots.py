@@ -1,4 +1,4 @@
-"""Snapshots: ledger, index and old log entries as sorted files, so that nothing grows into a million small ones."""
+"""Snapshots: ledger, index, feeds and old log entries as sorted files, so that there are not a million small ones."""
 
 import re
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.feed_states import folded_states
 from pipeline.fingerprint_files import folded_parts, without_fingerprints
 from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
@@ -59,6 +60,7 @@ def fold(store: Store, history: History) -> None:
     for what, (schema, more) in parts.items():
         before = snapshot_name(old.number, what) if old.number else None
         store.write(snapshot_name(number, what), merged(store, before, more, schema))
+    store.write(snapshot_name(number, "feeds"), folded_states(store, history))
     manifest = Manifest(
         number=number,
         index_rows=rows,
@@ -74,8 +76,8 @@ def _index_part(store: Store, entry: Entry) -> pa.Table:
 
 
 def _log_table(history: History) -> pa.Table:
-    """The entries of the tail, without their pieces: those are in the ledger."""
-    entries = [msgspec.structs.replace(entry, pieces=[]) for entry in history.tail]
+    """The entries of the tail, without their pieces and feeds: those stand in files of their own."""
+    entries = [msgspec.structs.replace(entry, pieces=[], feeds=[]) for entry in history.tail]
     texts = [msgspec.json.encode(entry).decode() for entry in entries]
     numbers = [entry.number for entry in entries]
     return pa.Table.from_arrays([numbers, [0] * len(numbers), texts], schema=LOG_SCHEMA)

@@ -4,6 +4,8 @@ Without it each worker would unpack an input anew from its start; with it, it is
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from transforms.compression import Readable
@@ -38,6 +40,17 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@contextmanager
+def spool(path: str) -> Iterator[Spool]:
+    """A spool of one file, closed at the end."""
+    one = Spool()
+    one.begin(path)
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 class Tee:

@@ -18,6 +18,7 @@ from pipeline.staging import stage, stage_fingerprints, stage_index, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
 from transforms import copies, names, own_columns, topics
@@ -40,6 +41,8 @@ class Batch:
     began: float
     """When its planning began, in seconds since the epoch."""
     chunks: tuple[Chunk, ...]
+    feeds: tuple[FeedState, ...] = ()
+    """The states of feeds after it."""
 
     def small(self) -> "Batch":
         """The same without its chunks, for steps that get them as elements."""
@@ -184,7 +187,15 @@ class Steps:
             index_rows=index_rows,
             fingerprint_rows=fingerprint_rows,
             fingerprint_version=VERSION if self.config.dedup.mode == "near" else 0,
+            feeds=list(self.batch.feeds),
         )
+
+
+def without_articles(batch: Batch, steps: Steps) -> None:
+    """Commit what feeds say of themselves, where none of them brought an article: no engine is needed for it."""
+    for entry in steps.write(()):
+        for _ in steps.commit(entry):
+            pass
 
 
 def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:

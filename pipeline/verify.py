@@ -22,7 +22,14 @@ from pipeline.checks_files import (
 from pipeline.checks_fingerprints import check_fingerprints
 from pipeline.checks_ids import Kept
 from pipeline.checks_index import check_index
-from pipeline.checks_log import check_accounting, check_format, check_ledger, check_taxonomies, read_log
+from pipeline.checks_log import (
+    check_accounting,
+    check_feeds,
+    check_format,
+    check_ledger,
+    check_taxonomies,
+    read_log,
+)
 from pipeline.checks_rows import Reader, check_articles
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import LOG, SNAPSHOTS
@@ -64,6 +71,7 @@ def _verify(store: Store) -> Findings:
     reader, kept = Reader(store, log.complete), Kept()
     problems = [*check_format(store), *unread, *check_end(store, log)]
     problems += [*check_accounting(log), *check_ledger(store, log), *check_taxonomies(log)]
+    problems += check_feeds(store, log.manifest)
     notes = [at_work] if log.unfinished and (at_work := _at_work(store)) else []
     if not notes:
         problems += check_unfinished(store, log)

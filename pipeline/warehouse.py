@@ -36,13 +36,16 @@ class Warehouse:
         return self.history
 
     def commit(self, entry: Entry) -> bool:
-        """Commit and publish a staged batch. False if its number was taken: then the batch is void."""
+        """Commit and publish a staged batch. False if its number was taken: then the batch is void.
+
+        A snapshot is made of the entries before it, so that whoever sent the batch finds it in the log.
+        """
+        if fold_due(self.history):
+            fold(self.store, self.refresh())
         if not append(self.store, entry):
             return False
         self.refresh()
         self.store.remove(f"{STAGING}/{entry.token}")
-        if fold_due(self.history):
-            fold(self.store, self.history)
         return True
 
 

@@ -115,6 +115,9 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     countries: Annotated[list[str], "ISO 3166 codes of the countries that the story is about"] = []
     entity_model: Annotated[str | None, "name and version of the model that found the names; null if none did"] = None
     extra: Annotated[dict[str, str], "values of the user's own functions, as text"] = {}
+    fetched_url: Annotated[str | None, "the page that was fetched for the whole text, after redirects"] = None
+    fetched_status: Annotated[int | None, "the HTTP status of that page; null where there was no answer"] = None
+    fetched_bytes: Annotated[int | None, "the size of that page, unpacked"] = None
     extraction: Annotated[str, "how the text was obtained: the format's name and the rules' version"] = ""
     problems: Annotated[list[str], "what went wrong on the way without costing the article"] = []
     input: Annotated[

@@ -6,7 +6,8 @@ One process runs everything one after the other: spaCy's usual pipeline in a pla
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
 
 Beside it, each as `python -m tests.NAME`: `bench_decoder` (spaCy and our decoder), `bench_names` (rules and keys beside
-the decoder), `name_quality`, `bench_joining`, `bench_topics`, `bench_copies`, `bench_pages`, `extraction`.
+the decoder), `name_quality`, `bench_joining`, `bench_topics`, `bench_copies`, `bench_pages`, `bench_feeds`,
+`extraction`.
 """
 
 import argparse

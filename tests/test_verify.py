@@ -235,6 +235,7 @@ FOLDED: dict[str, tuple[Damage, list[str]]] = {
         index(lambda t: t.set_column(0, "key", pa.array([1, 2], pa.uint64())), f"{SNAPSHOT}-ledger.parquet"),
         ["stand under a wrong key", "stand under a wrong key"],
     ),
+    "the feeds are missing": (remove(f"{SNAPSHOT}-feeds.parquet"), ["000000000002-feeds.parquet is missing"]),
     "the index is missing": (remove(f"{SNAPSHOT}-index.parquet"), ["000000000002-index.parquet is missing"]),
     "the index says otherwise": (index(other_canonical, f"{SNAPSHOT}-index.parquet"), ["The index does not say"]),
 }

@@ -135,7 +135,10 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         wire=wire.agency,
         word_count=count_words(text),
         content_hash=content,
-        extraction=f"{piece.format} {RULES}",
+        fetched_url=record.fetched_url,
+        fetched_status=record.fetched_status,
+        fetched_bytes=record.fetched_bytes,
+        extraction=f"{record.how or piece.format} {RULES}",
         problems=[*record.problems, *_problems(record, title, text, address, date)],
         input=piece.named,
         read_at=now,
@@ -284,6 +287,8 @@ def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime, 
     """A record's article, whatever happens to it. The one place where errors become letters."""
     if isinstance(found, Failure):
         return _dead(piece, found, now)
+    if found.known:
+        return Article(outcome="known", input=piece.input, read_at=now, position=found.position)
     try:
         return _made(found, piece, now, dated_by)
     except MemoryError:
