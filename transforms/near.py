@@ -42,12 +42,15 @@ EDITED_LETTERS = 4_000
 EDITED_WORDS = 600
 """Of each text that are compared word by word."""
 MISREAD = 25
+"""One word in so many, at least, differs by a letter or two where a text was misread."""
 REPEATED = 60
 """Articles of one source from which a shingle in all of them is boilerplate, such as a footer."""
+# Samples that must be left for boilerplate to be left out; else texts that keep less than this part must be so alike.
 _LEFT, _KEPT, _BOILERPLATE_JACCARD = 8, 0.7, 0.9
+# Texts of one source whose titles are less alike than this must be so alike.
 _SAME_SOURCE_TITLE, _SAME_SOURCE_JACCARD = 0.5, 0.9
 _UNRELATED = 0.05
-_NO_TEXTS = ("", "x")
+_NO_TEXTS = ("", "x")  # with nothing in common
 NO_HASHES = np.zeros(0, np.uint32)
 
 
