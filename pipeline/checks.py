@@ -53,6 +53,7 @@ class Logged(Struct, frozen=True, kw_only=True):
     topics: dict[str, int]
     files: list[LoggedFile]
     index_rows: int
+    fingerprint_rows: int = 0
     format: int = FORMAT_VERSION
 
     def rows(self, table: str) -> int:
@@ -123,3 +124,14 @@ def unreadable(name: str, error: BaseException, cure: str = RESTORE) -> Finding:
 def unequal(pairs: Iterable[tuple[str, object, object]]) -> str:
     """The pairs that differ, in words: `unique 3 is 4`."""
     return ", ".join(f"{name} {right} instead of {left}" for name, left, right in pairs if left != right)
+
+
+def runs_of(numbers: Sequence[int]) -> str:
+    """Rising numbers in short: `1 to 3, 7`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(f"{first:,} to {last:,}" if last > first else f"{first:,}" for first, last in parts)

@@ -9,8 +9,19 @@ from deltalake import DeltaTable
 
 from pipeline.checks import BROKEN, RESTORE, Finding, Log, Logged, LoggedFile, some, unequal, unreadable
 from pipeline.delta import APP, table_at
-from pipeline.log import INDEX, LOG, SNAPSHOTS, STAGING, entry_name, index_name, newest_manifest
-from pipeline.staging import batch_of, is_garbage, staged_index
+from pipeline.log import (
+    FINGERPRINTS,
+    INDEX,
+    LOG,
+    SNAPSHOTS,
+    STAGING,
+    entry_name,
+    fingerprints_name,
+    index_name,
+    newest_manifest,
+)
+from pipeline.snapshots import needless_fingerprints
+from pipeline.staging import batch_of, is_garbage, staged_fingerprints, staged_index
 from pipeline.terminal import number_of
 from schemas.tables import TABLES, Table
 from transforms.files import Store
@@ -52,6 +63,10 @@ def check_unfinished(store: Store, log: Log) -> Iterator[Finding]:
         lost = [file.path for file in batch.files if not (store.info(file.staged) or store.info(file.path))]
         if batch.index_rows and not (store.info(staged_index(batch.token)) or store.info(index_name(batch.number))):
             lost.append(index_name(batch.number))
+        if batch.fingerprint_rows and not (
+            store.info(staged_fingerprints(batch.token)) or store.info(fingerprints_name(batch.number))
+        ):
+            lost.append(fingerprints_name(batch.number))
         if lost:
             yield Finding(f"Batch {batch.number} is committed but cannot be finished: {some(lost)} is lost.", RESTORE)
         else:
@@ -186,7 +201,12 @@ def notes_on_leftovers(store: Store, log: Log) -> Iterator[str]:
         yield f"{what} of processes that are gone: the next `newsbeam run` removes what they staged."
     if old := list(_replaced(store, log)):
         yield f"{number_of(len(old), 'file')} that the newest snapshot replaces: later runs remove them."
-    drafts = [name for folder in ("_newsbeam", LOG, INDEX, SNAPSHOTS) for name in store.names(folder) if name[0] == "."]
+    drafts = [
+        name
+        for folder in ("_newsbeam", LOG, INDEX, FINGERPRINTS, SNAPSHOTS)
+        for name in store.names(folder)
+        if name[0] == "."
+    ]
     if drafts:
         yield f"{number_of(len(drafts), 'hidden file')} in _newsbeam, of writes that were cut off; they may be removed."
 
@@ -198,3 +218,4 @@ def _replaced(store: Store, log: Log) -> Iterator[str]:
         for name in store.names(folder):
             if name[:12].isdigit() and int(name[:12]) < first[folder]:
                 yield f"{folder}/{name}"
+    yield from needless_fingerprints(store, log.manifest)

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from pipeline.checks import BROKEN, RESTORE_LOG, Finding, Log, Logged, unequal, unreadable
+from pipeline.checks import BROKEN, RESTORE_LOG, Finding, Log, Logged, runs_of, unequal, unreadable
 from pipeline.ledger import Span, ledger_key, span_of
 from pipeline.log import LOG, SNAPSHOTS, Manifest, entry_name, snapshot_name
 from pipeline.sorted_files import key_pair
 from pipeline.terminal import visible
 from pipeline.warehouse import FORMAT
+from schemas.feeds import FeedState
 from schemas.tables import FORMAT_VERSION
 from transforms.files import Store
 
@@ -138,6 +139,23 @@ def check_accounting(log: Log) -> Iterator[Finding]:
             yield Finding(f"The counts of batch {batch.number} do not add up: {wrong}.", _restore_entry(log, batch))
 
 
+def check_feeds(store: Store, manifest: Manifest) -> Iterator[Finding]:
+    """The states of feeds in the snapshot: each can be read, and stands once, under its own key."""
+    if not manifest.number:
+        return
+    name = snapshot_name(manifest.number, "feeds")
+    try:
+        with store.open(name) as source:
+            rows = pq.read_table(source).to_pylist()
+        urls = [msgspec.json.decode(row["state"], type=FeedState).url for row in rows]
+        if [key_pair(url) for url in urls] != [(row["key"], row["check"]) for row in rows]:
+            raise ValueError("a feed stands under a wrong key")
+        if len(set(urls)) < len(urls):
+            raise ValueError("a feed stands there twice")
+    except BROKEN as error:
+        yield unreadable(name, error, RESTORE_LOG)
+
+
 def _by_topic(batch: Logged) -> dict[str, int]:
     rows: dict[str, int] = defaultdict(int)
     for file in batch.of("articles"):
@@ -149,6 +167,22 @@ def _restore_entry(log: Log, batch: Logged) -> str:
     folded = batch.number <= log.manifest.number
     name = snapshot_name(log.manifest.number, "log") if folded else entry_name(batch.number)
     return f"Restore {name} from a backup."
+
+
+def check_taxonomies(log: Log) -> Iterator[Finding]:
+    """All topics are of one taxonomy: a folder `topic=…` would else mean two things."""
+    batches: dict[str, list[int]] = defaultdict(list)
+    topics: dict[str, set[str]] = defaultdict(set)
+    for batch in log.batches:
+        batches[batch.run.taxonomy].append(batch.number)
+        topics[batch.run.taxonomy].update(batch.topics)
+    if len(batches) > 1:
+        parts = [
+            f"{visible(name)} in batches {runs_of(numbers)} (topics {', '.join(map(visible, sorted(topics[name])))})"
+            for name, numbers in batches.items()
+        ]
+        cure = "Read the inputs anew into a new folder, or tell the rows apart by the column `taxonomy`."
+        yield Finding(f"Topics of {len(batches)} taxonomies are mixed: {'; '.join(parts)}.", cure)
 
 
 def check_ledger(store: Store, log: Log) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ _NEVER_NULL = {
     "duplicates": ("article_id", "duplicate_of", "method", "similarity", "identity", "content_hash", "batch"),
     "dead_letters": ("letter_id", "error_class", "raw", "raw_size", "raw_truncated", "batch"),
 }
-_NAME_COLUMNS = ("article_id", "key", "name", "label", "country", "mentions", "in_title", "first_offset")
+_NAME_COLUMNS = ("article_id", "key", "name", "label", "country", "external_id", "mentions", "in_title", "first_offset")
 
 
 class Reader:
@@ -114,10 +114,10 @@ def _check_articles(
     check_nulls(rows, "articles")
     named.expect(rows)
     columns = ["article_id", "identity", "content_hash", "title", "body", "published_at", "word_count"]
-    columns += ["topic_code", "topic_source", "revises", "batch"]
+    columns += ["taxonomy", "topic_source", "revises", "batch"]
     bad_names = _bad_names(rows)
     for number, row in enumerate(rows.select(columns).to_pylist()):
-        for mistake in (*common_mistakes(row, file, batch), *_article_mistakes(row, file)):
+        for mistake in (*common_mistakes(row, file, batch), *_article_mistakes(row, file, batch)):
             tally.add(file.path, mistake, row["article_id"])
         if number in bad_names:
             tally.add(file.path, "a name's text is not what stands at its place", row["article_id"])
@@ -143,10 +143,11 @@ def _day(moment: datetime | None, now: datetime) -> str:
     return str((moment or now).date())
 
 
-def _article_mistakes(row: Row, file: LoggedFile) -> Iterator[str]:
-    is_classified = row["topic_code"] is not None and row["topic_source"] is not None
-    if is_classified == (file.folder.rpartition("topic=")[2] == "unclassified"):
-        yield "topic_code does not fit the folder's topic"
+def _article_mistakes(row: Row, file: LoggedFile, batch: Logged) -> Iterator[str]:
+    if row["taxonomy"] != batch.run.taxonomy:
+        yield "taxonomy is not that of the batch"
+    if (row["topic_source"] is None) != (file.folder.rpartition("topic=")[2] == "unclassified"):
+        yield "topic_source does not fit the folder's topic"
     if not 0 <= row["word_count"] <= len(row["body"]) or bool(row["word_count"]) != bool(row["body"].strip()):
         yield "word_count cannot be right"
     if row["revises"] is not None and not ID.fullmatch(row["revises"]):
@@ -197,13 +198,13 @@ class Names:
         """Take the names from the articles: of each key the first mention, and how often and where it is mentioned."""
         articles = rows.select(["article_id", "published_at", "source", "batch"]).to_pylist()
         found: dict[tuple[int, str], dict[str, Any]] = {}
-        for number, (key, name, label, country, field, start) in _names(
-            rows, "key", "name", "label", "country", "field", "start"
+        for number, (key, name, label, country, id, field, start) in _names(
+            rows, "key", "name", "label", "country", "external_id", "field", "start"
         ):
             row = found.get((number, key))
             if row is None:
                 row = {**articles[number], "key": key, "name": name, "label": label, "country": country}
-                row |= {"mentions": 0, "in_title": False, "first_offset": None}
+                row |= {"external_id": id, "mentions": 0, "in_title": False, "first_offset": None}
                 found[number, key] = row
             row["mentions"] += 1
             row["in_title"] |= field == "title"

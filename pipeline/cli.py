@@ -10,8 +10,11 @@ import click
 import yaml
 
 from pipeline import __version__
+from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
-from pipeline.commands.shared import configured, load, print_json, warehouse_of, whole_path
+from pipeline.commands.feeds import feeds
+from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
+from pipeline.commands.topics import topics
 from pipeline.commands.watch import watch_command
 from schemas.errors import UsageError, WorldError, disk_trouble
 
@@ -45,20 +48,29 @@ def _leave(status: int) -> None:
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="newsbeam")
 def main() -> None:
-    """Reads news from files, recognises copies, finds names and topics, and keeps it all as Parquet tables.
+    """Reads news from files and feeds, recognises copies, finds names and topics, and keeps it all as Parquet tables.
 
     Exit status: 0 done; 1 the world failed (disk, engine, model); 2 wrong usage or configuration;
     3 done, but with more dead letters than max_dead_letters; 75 another process holds the warehouse.
     """
 
 
+main.add_command(compact)
 main.add_command(evaluate)
 main.add_command(watch_command)
+main.add_command(feeds)
+main.add_command(topics)
 
 
 @main.command(name="run")
 @configured
-@click.option("--input", "inputs", multiple=True, metavar="PATH", help="Files, folders or globs to read; repeatable.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="PATH_OR_URL",
+    help="Files, folders or globs to read, feeds or OPML; repeatable.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N articles.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
 @click.option("--now", "now_text", metavar="TIME", help="The clock of the run, for runs that must come out alike.")
@@ -85,7 +97,7 @@ def run_command(
     loaded = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:
-        _show_prospects(loaded, as_json)
+        _show_prospects(loaded, now or datetime.now(UTC), as_json)
     else:
         _run(loaded, beam_options, as_json, now, limit)
 
@@ -110,22 +122,24 @@ def _run(config: Any, options: Sequence[str], as_json: bool, now: datetime | Non
     click.echo(summary_text(summary, config.output), err=True)
     if summary.unreadable and len(summary.unreadable) == summary.inputs:
         raise WorldError("None of the inputs could be read.")
+    if summary.feeds_asked and len(summary.feeds_failed) == summary.feeds_asked:
+        raise WorldError("None of the feeds that were due could be read; `newsbeam feeds check URL` says more of one.")
     if config.max_dead_letters is not None and summary.dead > config.max_dead_letters:
         click.echo(f"newsbeam: more dead letters than max_dead_letters ({config.max_dead_letters:,}).", err=True)
         _leave(TOO_MANY_DEAD)
     _leave(0)
 
 
-def _show_prospects(config: Any, as_json: bool) -> None:
+def _show_prospects(config: Any, now: datetime, as_json: bool) -> None:
     from pipeline.run import dry_run
 
-    prospects = dry_run(config)
+    prospects = dry_run(config, now)
     if as_json:
         print_json(prospects)
         return
     for prospect in prospects:
         click.echo(f"{prospect.size:>15,}  {prospect.state:<20}  {prospect.input}")
-    new = sum(prospect.state != "done" for prospect in prospects)
+    new = sum(not prospect.state.startswith(("done", "not before")) for prospect in prospects)
     click.echo(f"{new:,} of {len(prospects):,} inputs would be read. Nothing was written.", err=True)
 
 
@@ -141,17 +155,12 @@ def _time(text: str) -> datetime:
 @configured
 def status(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """What is in the warehouse, what was done last, and who holds it."""
+    from pipeline.feed_health import health
     from pipeline.status import status_of, status_text
 
-    found = status_of(warehouse_of(load(config, output, changes)))
+    loaded = load(config, output, changes)
+    found = status_of(warehouse_of(loaded), health(loaded, datetime.now(UTC)))
     print_json(found) if as_json else click.echo(status_text(found))
-
-
-def _config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
-    """The configuration, which may be left out, and the argument after it."""
-    if config is None:
-        raise UsageError(f"What is asked? Give {what}.")
-    return (None, config) if value is None else (config, value)
 
 
 @main.command()
@@ -161,7 +170,7 @@ def query(config: str | None, sql: str | None, output: str | None, changes: tupl
     """Ask the tables in SQL (DuckDB). Only batches that are complete are seen."""
     from pipeline.query import connect, rows_as_text
 
-    config, sql = _config_and("a question in SQL", config, sql)
+    config, sql = config_and("a question in SQL", config, sql)
     with connect(warehouse_of(load(config, output, changes))) as connection:
         click.echo(rows_as_text(connection, sql, as_json))
 
@@ -175,7 +184,7 @@ def explain(
     """Why an article is where it is: by its id, its address or a dead letter's id."""
     from pipeline.explain import explain_article, explanation_text
 
-    config, article = _config_and("an article's id or address, or a dead letter's id", config, article)
+    config, article = config_and("an article's id or address, or a dead letter's id", config, article)
     found = explain_article(warehouse_of(load(config, output, changes)), article)
     print_json(found) if as_json else click.echo(explanation_text(found))
 
@@ -210,8 +219,9 @@ def config() -> None:
 def config_check(path: str) -> None:
     """Say whether a configuration is valid."""
     from pipeline.config import load_config
+    from pipeline.own_parts import check_own_parts
 
-    load_config(path, {})
+    check_own_parts(load_config(path, {}))
     click.echo(f"{path} is valid.", err=True)
 
 

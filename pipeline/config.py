@@ -5,26 +5,26 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import xxhash
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipeline.config_feeds import Feeds
 from schemas.errors import UsageError
+from schemas.units import Bytes
+from transforms.annotate import DEFAULT_LABELS
 from transforms.files import store_at
 from transforms.formats.fields import MAPPABLE
-from transforms.names import DEFAULT_LABELS, DEFAULT_MODELS
+from transforms.names import DEFAULT_MODELS
+from transforms.near import Rules
+from transforms.own_columns import Kind, OwnColumns
+from transforms.taxonomy import IPTC
+from transforms.topics import LANGUAGES, THRESHOLD, Filing, filing, is_function
 
 RUNNERS = ("DirectRunner", "PrismRunner", "FlinkRunner", "PortableRunner", "SparkRunner", "DataflowRunner")
-_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
-
-
-def _bytes(value: object) -> object:
-    """32000000, "32 MB" or "1.5GB" as a number of bytes."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)b?\s*", value, re.I) if isinstance(value, str) else None
-    return int(float(match[1]) * _UNITS[match[2].lower()]) if match else value
 
 
 class _Section(BaseModel):
@@ -32,7 +32,7 @@ class _Section(BaseModel):
 
 
 class Batch(_Section):
-    bytes: Annotated[int, BeforeValidator(_bytes)] = Field(
+    bytes: Bytes = Field(
         32_000_000, gt=0, description="Unpacked bytes of input in one batch: what is in memory, and lost by a kill."
     )
 
@@ -47,6 +47,34 @@ class Watch(_Section):
 
 class Names(_Section):
     labels: tuple[str, ...] = Field(DEFAULT_LABELS, description="The kinds of names that are kept.")
+    gazetteer: str | None = Field(
+        None, description="Your own names: a JSONL file of spaCy EntityRuler patterns, relative to `root`; they win."
+    )
+
+
+class OwnFunction(_Section):
+    """A function of the user's, and the columns that it fills."""
+
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    columns: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,60}$")], Kind] = Field(min_length=1)
+
+
+class Dedup(_Section):
+    mode: Literal["near", "exact", "off"] = Field(
+        "near",
+        description="Copies that are recognised: near (cut, edited, other headline), exact (the same words) or off.",
+    )
+    look_back: int = Field(30, ge=0, description="Days between the dates of two articles that may be near copies.")
+    jaccard: float = Field(
+        0.4, gt=0, le=1, description="Near copies: from this part of all three-word runs of both texts in common, ..."
+    )
+    containment: float = Field(0.6, gt=0, le=1, description="... or this part of the shorter text's, ...")
+    edit_ratio: float = Field(
+        0.75, gt=0, le=1, description="... or this likeness letter by letter, if a fifth of the runs is common."
+    )
+
+    def rules(self) -> Rules:
+        return Rules(**self.model_dump())
 
 
 class Dates(_Section):
@@ -63,10 +91,29 @@ class Dates(_Section):
         return value
 
 
+class Topics(_Section):
+    taxonomy: str = Field("", description="A YAML file with topics of your own, relative to `root`; IPTC's 17 else.")
+    model: str = Field(
+        "",
+        description="What tells topics from texts: a file made by `newsbeam topics train`, relative to `root`, or a "
+        "function as module:function; the model that ships else.",
+    )
+    threshold: float = Field(
+        THRESHOLD, ge=0, le=1, description="An article stays unclassified if its best score is below."
+    )
+    languages: tuple[str, ...] = Field(
+        LANGUAGES, description="The languages that the model reads; [] for all. Others go by the publisher's section."
+    )
+
+
 class Config(_Section):
     """What a run does."""
 
-    input: tuple[str, ...] = Field((), description="Files, folders, globs and addresses (s3://…), relative to `root`.")
+    input: tuple[str, ...] = Field(
+        (),
+        description="Files, folders, globs and addresses (s3://…), relative to `root`; addresses of feeds, and OPML "
+        "files that list them.",
+    )
     root: str = Field(
         "", description="The folder that names of inputs are relative to; the configuration's own by default."
     )
@@ -80,8 +127,16 @@ class Config(_Section):
     )
     names: Names = Names()
     dates: Dates = Dates()
+    topics: Topics = Topics()
+    transforms: tuple[OwnFunction, ...] = Field(
+        (),
+        description="Your own columns: each a `function` (`module:function`, installed or below `root`) and its "
+        "`columns` (name: text, integer, number or boolean).",
+    )
     batch: Batch = Batch()
     watch: Watch = Watch()
+    dedup: Dedup = Dedup()
+    feeds: Feeds = Feeds()
     max_dead_letters: int | None = Field(None, ge=0, description="More dead letters than this in a run: exit status 3.")
     runner: str = Field(
         "DirectRunner", description="Where to run: Beam's name of a runner. DirectRunner is this machine."
@@ -119,9 +174,38 @@ class Config(_Section):
             raise ValueError(f"known are {', '.join(RUNNERS)}, not {value}")
         return value
 
+    def filing(self) -> Filing:
+        """How articles are filed under topics. Raises UsageError or WorldError if that cannot be loaded."""
+        return filing(self.taxonomy_path(), self.model_path(), self.topics.threshold, self.topics.languages)
+
+    def taxonomy_path(self) -> str:
+        """The whole path of the topics' file."""
+        return str(_below(self.root, self.topics.taxonomy)) if self.topics.taxonomy else IPTC
+
+    def model_path(self) -> str:
+        """The whole path of the topics' model, or its function as it is; empty for the one that ships."""
+        model = self.topics.model
+        return model if not model or is_function(model) else str(_below(self.root, model))
+
+    @field_validator("transforms")
+    @classmethod
+    def _columns_once(cls, value: tuple[OwnFunction, ...]) -> tuple[OwnFunction, ...]:
+        names = [name for one in value for name in one.columns]
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two functions fill the column {doubled[0]!r}")
+        return value
+
+    def own_columns(self) -> list[OwnColumns]:
+        """The user's functions, as the step wants them."""
+        return [OwnColumns(one.function, tuple(one.columns.items())) for one in self.transforms]
+
     def hash(self) -> str:
         """Of what shapes the rows, without paths: equal hashes, equal treatment."""
-        shaping = self.model_dump(mode="json", include={"columns", "models", "names", "dates"})
+        shaping = self.model_dump(
+            mode="json", include={"columns", "models", "names", "dates", "topics", "transforms", "dedup"}
+        )
+        if path := self.names.gazetteer:
+            shaping["names"]["gazetteer"] = xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
         return xxhash.xxh3_64_hexdigest(msgspec.json.encode(shaping, order="sorted"))
 
 
@@ -138,6 +222,8 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     values["root"] = _below(folder, values.get("root", ""))
     if values.get("output"):
         values["output"] = _below(values["root"], values["output"])
+    if isinstance(values.get("names"), dict) and values["names"].get("gazetteer"):
+        values["names"]["gazetteer"] = _below(values["root"], values["names"]["gazetteer"])
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -160,13 +246,13 @@ def keys() -> dict[str, tuple[str, Any]]:
 def example() -> str:
     """A configuration that says all its defaults, with the meaning of each key above it."""
     lines = ["# A newsbeam configuration. Every key with its default; what you don't need you may leave out.", ""]
-    section = ""
+    before: list[str] = []
     for key, (meaning, default) in keys().items():
-        name = key.rpartition(".")[2]
-        if "." in key and key.partition(".")[0] != section:
-            section = key.partition(".")[0]
-            lines.append(f"{section}:")
-        indent = "  " if "." in key else ""
+        *sections, name = key.split(".")
+        for depth, section in enumerate(sections):
+            if before[: depth + 1] != sections[: depth + 1]:
+                lines.append(f"{'  ' * depth}{section}:")
+        before, indent = sections, "  " * len(sections)
         value = msgspec.json.encode(default).decode()
         lines += [f"{indent}# {meaning}", f"{indent}{name}: {value}"]
     return "\n".join(lines) + "\n"
@@ -243,7 +329,8 @@ def _explained(error: ValidationError, path: str | None, text: str) -> Iterator[
         where = f"{path}, line {line}: " if path and line else ""
         key = ".".join(place)
         if mistake["type"] == "extra_forbidden":
-            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()] + ["names", "batch", "watch"]
+            siblings = [name.removeprefix(f"{'.'.join(place[:-1])}.") for name in keys()]
+            siblings += [name.partition(".")[0] for name in keys() if "." in name]
             yield f"{where}there is no key {key!r}{_nearest(place[-1], siblings)}."
         else:
             yield f"{where}{key}: {mistake['msg'].removeprefix('Value error, ')}."

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -147,7 +147,7 @@ def _begun(info: Info, file: BinaryIO, done: Span, scratch: str) -> tuple[Span, 
     if form.lines is None:
         return done, _parts(form, *_entered(opened, done))
     start = done if form.seeks else _START
-    return start, _parts(form, Blocks(_lines(form, opened, start, scratch)), True)
+    return start, _parts(form, Bounded(Blocks(_lines(form, opened, start, scratch)), budget), True)
 
 
 def _opened(name: str, file: BinaryIO, budget: Budget) -> Opened:
@@ -185,15 +185,25 @@ def _seekable(opened: Opened, scratch: str) -> Iterator[BinaryIO]:
         opened.file.seek(0)
         yield opened.file
         return
-    os.makedirs(scratch, exist_ok=True)
-    with tempfile.TemporaryFile(dir=scratch) as file:
+    with ExitStack() as stack:
+        with _room_for(opened.name, scratch):
+            os.makedirs(scratch, exist_ok=True)
+            file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
         while data := opened.stream.read(_BLOCK):
-            try:
+            with _room_for(opened.name, scratch):
                 file.write(data)
-            except OSError as error:
-                raise WorldError(f"{opened.name} cannot be unpacked into {scratch}: {error.strerror}.") from error
+                file.flush()
         file.seek(0)
         yield file
+
+
+@contextmanager
+def _room_for(name: str, scratch: str) -> Iterator[None]:
+    """Where the disk fails that is written to, the input is not to blame."""
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(f"{name} cannot be unpacked into {scratch}: {error.strerror or error}.") from error
 
 
 def _parts(form: Format, stream: Readable, is_kept: bool, member: str | None = None) -> Iterator[Part]:
@@ -250,7 +260,7 @@ def _member_parts(name: str, packed: Readable, budget: Budget, scratch: str) -> 
     elif form is None:
         yield from _unread(plain, name, unrecognised(opened.head, opened.name))
     elif form.lines:
-        yield from _parts(form, Blocks(_lines(form, opened, _START, scratch)), True, name)
+        yield from _parts(form, Bounded(Blocks(_lines(form, opened, _START, scratch)), budget), True, name)
     else:
         yield from _parts(form, plain, True, name)
 

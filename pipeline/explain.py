@@ -7,7 +7,18 @@ from typing import Any
 
 import duckdb
 
-from pipeline.explanation import Answer, Brief, DeadLetter, Details, Explanation, Made, Original, explanation_text
+from pipeline.comparison import compare
+from pipeline.explanation import (
+    Answer,
+    Brief,
+    DeadLetter,
+    Details,
+    Evidence,
+    Explanation,
+    Made,
+    Original,
+    explanation_text,
+)
 from pipeline.log import read_entry
 from pipeline.query import connect, explained
 from pipeline.terminal import visible
@@ -53,6 +64,14 @@ _NAMES = "SELECT label, name, mentions FROM entities WHERE article_id = $id ORDE
 _LETTER = """
 SELECT letter_id, stage, error_class, error, "offset", length, raw_size, raw_truncated, raw[:$most] AS raw_start,
     input, batch FROM dead_letters WHERE letter_id = $id
+"""
+_EVIDENCE = """
+SELECT jaccard, containment, samples, numbers_shared, numbers_replaced, title_ratio, original_batch, earlier
+FROM duplicates WHERE article_id = $id
+"""
+_TEXTS = """
+SELECT 1 AS side, title || chr(10) || body AS text FROM duplicates WHERE article_id = $id
+UNION ALL SELECT 2, title || chr(10) || body FROM articles WHERE article_id = $original ORDER BY side
 """
 _RUN = "SELECT batch, started_at, seconds, models, versions, taxonomy, config_hash FROM runs WHERE batch = $batch"
 
@@ -133,6 +152,12 @@ def _why(row: dict[str, Any]) -> str:
             return "A copy by `exact`: the same words, under another identity, as the article that was kept."
         case "url":
             return "A copy by `url`: the same page in a lesser form, with less text or with trivial changes."
+        case "jaccard":
+            return "A copy by `jaccard`: enough runs of three words stand in both texts, and the numbers agree."
+        case "containment":
+            return "A copy by `containment`: the longer text has most of the shorter one, and the numbers agree."
+        case "edit-ratio":
+            return "A copy by `edit-ratio`: letter by letter the texts are nearly the same, and the numbers agree."
     return f"A copy by `{row['method']}` of the article that was kept."
 
 
@@ -143,7 +168,10 @@ def _brief(row: dict[str, Any]) -> Brief:
 def _original(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> Original:
     found = _rows(connection, _BY_ID, id=row["duplicate_of"])
     brief = _brief(found[0]) if found else None
-    return Original(row["duplicate_of"], row["method"], row["similarity"], brief)
+    evidence = Evidence(**_rows(connection, _EVIDENCE, id=row["article_id"])[0])
+    texts = [one["text"] for one in _rows(connection, _TEXTS, id=row["article_id"], original=row["duplicate_of"])]
+    parts = compare(*texts) if len(texts) == 2 else []
+    return Original(row["duplicate_of"], row["method"], row["similarity"], brief, evidence, parts)
 
 
 def _details(connection: duckdb.DuckDBPyConnection, id: str) -> Details:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from pipeline.comparison import Part, side_by_side
 from pipeline.terminal import number_of, size_text, visible
 
 _MOST_COPIES = 20
@@ -25,6 +26,19 @@ class Brief(Struct, frozen=True, kw_only=True):
     batch: int
 
 
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What a copy was recognised by; what the method did not look at is null."""
+
+    jaccard: float | None
+    containment: float | None
+    samples: int | None
+    numbers_shared: int | None
+    numbers_replaced: int | None
+    title_ratio: float | None
+    original_batch: int | None
+    earlier: bool | None
+
+
 class Original(Struct, frozen=True):
     """What a copy is a copy of, how that was seen, and how alike they are, 0 to 1. No article: it is lost."""
 
@@ -32,6 +46,9 @@ class Original(Struct, frozen=True):
     method: str
     similarity: float
     article: Brief | None
+    evidence: Evidence
+    texts: list[Part] = []
+    """Both texts, the copy's first: what is common and what differs."""
 
 
 class Details(Struct, frozen=True, kw_only=True):
@@ -145,6 +162,7 @@ def _fact_lines(article: Brief) -> Iterator[str]:
 
 def _side_by_side(copy: Brief, original: Original) -> Iterator[str]:
     yield _line("likeness", f"{original.similarity:.3f} by {original.method}")
+    yield from _evidence_lines(original.evidence)
     if original.article is None:
         yield from _fact_lines(copy)
         yield _line("original", f"{original.article_id} is missing: run `newsbeam verify`.")
@@ -152,6 +170,19 @@ def _side_by_side(copy: Brief, original: Original) -> Iterator[str]:
     yield _line("", _two("this copy", "the article that was kept"))
     theirs = _facts(original.article)
     yield from (_line(name, _two(ours, theirs[name])) for name, ours in _facts(copy).items())
+    yield _line("texts", "= in both, ≠ differs")
+    yield from side_by_side(original.texts)
+
+
+def _evidence_lines(found: Evidence) -> Iterator[str]:
+    if found.jaccard is not None and found.containment is not None:
+        samples = number_of(found.samples or 0, "sample")
+        shares = f"jaccard {found.jaccard:.2f}, containment {found.containment:.2f} ({samples} of the shorter text)"
+        yield _line("in common", shares)
+        yield _line("numbers", f"{found.numbers_shared} shared, {found.numbers_replaced} replaced")
+        yield _line("titles", f"{found.title_ratio:.2f} alike")
+    if found.earlier:
+        yield _line("note", "published before the article that was kept, which came in first")
 
 
 def _two(left: str, right: str) -> str:

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("place", pa.string(), metadata={"meaning": "date=…/topic=… of the canonical article"}),
         pa.field("batch", pa.int64()),
         pa.field("rank", pa.int64(), metadata={"meaning": "place in the order in which the batch was decided"}),
+        pa.field("published_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 
@@ -43,9 +45,9 @@ def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Ta
         canonical = article.copy.duplicate_of if article.copy else article.article_id
         place = places.get(canonical) or (article.copy.place if article.copy else "")
         ids = bytes.fromhex(article.article_id), bytes.fromhex(canonical)
-        rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank))
+        rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank, article.published_at))
         if article.outcome == "unique":
-            rows.append((*key_pair(by_content(article)), *ids, place, batch, rank))
+            rows.append((*key_pair(by_content(article)), *ids, place, batch, rank, article.published_at))
     if not rows:
         return SCHEMA.empty_table()
     columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
@@ -66,10 +68,20 @@ def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, l
         for table in lookup(store, name, keys):
             for row in table.to_pylist():
                 if text := wanted.get((row["key"], row["check"])):
-                    found[text].append(
-                        Known(row["batch"], row["rank"], row["article_id"].hex(), row["canonical"].hex(), row["place"])
-                    )
+                    found[text].append(_known(row))
     return {text: sorted(rows) for text, rows in found.items()}
+
+
+def _known(row: dict[str, Any]) -> Known:
+    published = row["published_at"]
+    return Known(
+        batch=row["batch"],
+        rank=row["rank"],
+        article_id=row["article_id"].hex(),
+        canonical=row["canonical"].hex(),
+        place=row["place"],
+        published_at=published.astimezone(UTC) if published else None,
+    )
 
 
 def text_of(store: Store, known: Known) -> Text:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Piece
 from schemas.tables import FORMAT_VERSION, Run
 from transforms.files import Store
@@ -20,6 +21,7 @@ LOG = "_newsbeam/log"
 SNAPSHOTS = "_newsbeam/snapshots"
 STAGING = "_newsbeam/staging"
 INDEX = "_newsbeam/index"
+FINGERPRINTS = "_newsbeam/fingerprints"
 
 
 Kind = TypeVar("Kind")
@@ -51,14 +53,30 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Unique articles per topic."""
     files: list[File]
     index_rows: int
+    fingerprint_rows: int = 0
+    fingerprint_version: int = 0
+    """Of the rules that the fingerprints were made by; 0 if none were made."""
+    feeds: list[FeedState] = []
+    """The new state of each feed that was polled, added or removed."""
     format: int = FORMAT_VERSION
 
 
+class Part(Struct, frozen=True):
+    """A file with the fingerprints of many batches, in a snapshot."""
+
+    name: str
+    rows: int
+    version: int
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
-    """A snapshot: the state of ledger, index and log after entry `number`, in files named by that number."""
+    """A snapshot: the state of ledger, index, feeds and log after entry `number`, in files named by that number."""
 
     number: int
     index_rows: int
+    fingerprints: list[Part] = []
+    without_fingerprints: int = 0
+    """Articles of batches that made no fingerprints."""
     format: int = FORMAT_VERSION
 
 
@@ -86,12 +104,20 @@ def index_name(number: int) -> str:
     return f"{INDEX}/{number:012}.parquet"
 
 
+def manifest_name(number: int) -> str:
+    return f"{SNAPSHOTS}/{number:012}.json"
+
+
+def fingerprints_name(number: int) -> str:
+    return f"{FINGERPRINTS}/{number:012}.parquet"
+
+
 def newest_manifest(store: Store) -> Manifest:
     """Of the newest snapshot; number 0 where there is none."""
     numbers = numbered(store, SNAPSHOTS, ".json")
     if not numbers:
         return Manifest(number=0, index_rows=0)
-    return _decoded(store, f"{SNAPSHOTS}/{numbers[-1]:012}.json", Manifest)
+    return _decoded(store, manifest_name(numbers[-1]), Manifest)
 
 
 def numbered(store: Store, folder: str, ending: str) -> list[int]:

@@ -1,15 +1,17 @@
 """Planning: what is new in the inputs, cut into chunks, a batch at a time."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import BinaryIO
 
 from msgspec.structs import replace
 
 from pipeline.cutting import CHUNK_BYTES, CHUNK_RECORDS, Cutting, cuttings
+from pipeline.feed_states import Change
 from pipeline.ledger import Ledger
 from pipeline.spool import Spool
+from schemas.feeds import FeedState
 from schemas.records import Chunk, Piece
 from transforms.files import Info, Inputs, Store
 from transforms.formats import format_named
@@ -29,6 +31,19 @@ class Planner:
         self._open: BinaryIO | None = None
         self._cuttings = chain.from_iterable(map(self._input, new))
         self._held: Cutting | None = None
+        self._changes: dict[str, Change] = {}
+        self._quiet: list[FeedState] = []
+        self.feeds: list[FeedState] = []
+        """The states of feeds after the last batch: of those that it brought something of, or that brought nothing."""
+
+    def add(self, pieces: Sequence[Piece], changes: Mapping[str, Change]) -> None:
+        """Hand out these pieces too, which feeds brought, and with them the feeds' states.
+
+        The states of feeds without any piece go with the next batch.
+        """
+        self._cuttings = chain(self._cuttings, (Cutting(piece, None) for piece in pieces))
+        self._changes |= changes
+        self._quiet = [changes[url].after for url in changes.keys() - {piece.input for piece in pieces}]
 
     def batch(self, spool: str, most_bytes: int, most_records: int | None = None) -> list[Chunk]:
         """The chunks of the next batch; none when nothing is new. At least one piece, however large."""
@@ -45,6 +60,8 @@ class Planner:
             total += cutting.piece.length
             left = None if left is None else left - cutting.piece.records
         self._spool.close()
+        states = {one.input: self._changes[one.input].upto(one) for one in pieces if one.input in self._changes}
+        self.feeds, self._quiet = sorted([*self._quiet, *states.values()], key=lambda state: state.url), []
         return chunks(pieces)
 
     @property
@@ -66,7 +83,7 @@ class Planner:
         """The first records of a piece."""
         piece, data = cutting
         if data is None:
-            data = self._store.read(piece.input, piece.at, piece.length)
+            data = self._store.read(piece.path, piece.at, piece.length)
         cut = next(format_named(piece.format).cut(io.BytesIO(data), records))
         shorter = replace(piece, records=cut.records, length=cut.length, last=False, skipped=cut.skipped)
         return Cutting(shorter, None if cutting.data is None else data[: cut.length])

@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.aliases import ALIASES, LINKED_ENTITIES
 from pipeline.delta import table_at
 from pipeline.terminal import visible
 from pipeline.warehouse import warehouse_at
@@ -49,9 +50,12 @@ FROM (SELECT article_id, source, published_at, read_at FROM articles
     UNION ALL SELECT duplicate_of, source, published_at, read_at FROM duplicates)
 GROUP BY article_id
 """.strip(),
+    "aliases": ALIASES,
+    "linked_entities": LINKED_ENTITIES,
 }
-"""The views that follow from the tables: the latest version of each identity; and of each article in `articles`, how
-many copies and sources (its own too) it has, when it was first and last published and read."""
+"""The views that follow from the tables: the latest version of each identity; of each article in `articles`, how many
+copies and sources (its own too) it has, when it was first and last published and read; keys that mean the same entity;
+and `entities` with these applied."""
 
 
 def view_sql(root: str = "") -> dict[str, str]:

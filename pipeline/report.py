@@ -13,6 +13,8 @@ from pipeline.terminal import ranked, visible
 
 QUIET_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
+MOST_SHOWN = 10
+"""Feeds that failed, one by one."""
 
 
 class Report:
@@ -45,6 +47,10 @@ class Report:
         match what:
             case "batch":
                 self._records, self._named = int(value), 0
+            case "list":
+                print(visible(value), file=sys.stderr)
+            case "feeds":
+                print(f"Asking {int(value):,} feeds …", file=sys.stderr)
             case "share":
                 self._share, self._upto = self._upto, float(value)
             case "names":
@@ -69,9 +75,11 @@ class Report:
 def summary_text(summary: Summary, output: str) -> str:
     """The end of a run, in a few lines."""
     lines = [f"{visible(name)}: {why}; the next run tries it again." for name, why in summary.unreadable.items()]
+    lines += _feed_lines(summary)
     lines += [f"{visible(name)} changed while it was read; the next run reads it anew." for name in summary.changed]
-    if not summary.batches:
-        return "\n".join([*lines, f"Nothing new in {summary.inputs:,} inputs. The tables are in {output}"])
+    if not summary.read and not summary.skipped_by_reason:
+        where = f" in {summary.inputs:,} inputs" if summary.inputs else ""
+        return "\n".join([*lines, f"Nothing new{where}. The tables are in {output}"])
     rate = summary.read / max(summary.seconds, 0.001)
     lines.append(f"Read {summary.read:,} articles in {summary.seconds:,.1f} s ({rate:,.0f} a second), as")
     counts = {
@@ -90,6 +98,16 @@ def summary_text(summary: Summary, output: str) -> str:
         f'  newsbeam query --output {output} "SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10"'
     )
     return "\n".join(lines)
+
+
+def _feed_lines(summary: Summary) -> list[str]:
+    failed = list(summary.feeds_failed.items())
+    lines = [f"{visible(url)}: {visible(why)}" for url, why in failed[:MOST_SHOWN]]
+    if len(failed) > MOST_SHOWN:
+        lines.append(f"and {len(failed) - MOST_SHOWN:,} feeds more; `newsbeam feeds list` shows them all")
+    if summary.feeds:
+        lines.append(f"{summary.feeds_asked:,} of {summary.feeds:,} feeds were asked, {len(failed):,} failed.")
+    return lines
 
 
 def _reasons(summary: Summary, name: str) -> str:

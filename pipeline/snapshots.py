@@ -1,17 +1,32 @@
-"""Snapshots: ledger, index and old log entries as sorted files, so that nothing grows into a million small ones."""
+"""Snapshots: ledger, index, feeds and old log entries as sorted files, so that there are not a million small ones."""
 
 import re
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.feed_states import folded_states
+from pipeline.fingerprint_files import folded_parts, without_fingerprints
 from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
 from pipeline.ledger import ledger_table
-from pipeline.log import INDEX, LOG, SNAPSHOTS, Entry, History, Manifest, index_name, snapshot_name
-from pipeline.sorted_files import merged
+from pipeline.log import (
+    FINGERPRINTS,
+    INDEX,
+    LOG,
+    SNAPSHOTS,
+    Entry,
+    History,
+    Manifest,
+    index_name,
+    manifest_name,
+    snapshot_name,
+)
+from pipeline.sorted_files import lookup, merged
+from schemas.tables import Run
 from transforms.files import Store
 
 FOLD_AFTER = 64
@@ -45,8 +60,14 @@ def fold(store: Store, history: History) -> None:
     for what, (schema, more) in parts.items():
         before = snapshot_name(old.number, what) if old.number else None
         store.write(snapshot_name(number, what), merged(store, before, more, schema))
-    manifest = Manifest(number=number, index_rows=rows)
-    store.create(f"{SNAPSHOTS}/{number:012}.json", msgspec.json.encode(manifest))
+    store.write(snapshot_name(number, "feeds"), folded_states(store, history))
+    manifest = Manifest(
+        number=number,
+        index_rows=rows,
+        fingerprints=folded_parts(store, history),
+        without_fingerprints=without_fingerprints(history),
+    )
+    store.create(manifest_name(number), msgspec.json.encode(manifest))
 
 
 def _index_part(store: Store, entry: Entry) -> pa.Table:
@@ -55,11 +76,22 @@ def _index_part(store: Store, entry: Entry) -> pa.Table:
 
 
 def _log_table(history: History) -> pa.Table:
-    """The entries of the tail, without their pieces: those are in the ledger."""
-    entries = [msgspec.structs.replace(entry, pieces=[]) for entry in history.tail]
+    """The entries of the tail, without their pieces and feeds: those stand in files of their own."""
+    entries = [msgspec.structs.replace(entry, pieces=[], feeds=[]) for entry in history.tail]
     texts = [msgspec.json.encode(entry).decode() for entry in entries]
     numbers = [entry.number for entry in entries]
     return pa.Table.from_arrays([numbers, [0] * len(numbers), texts], schema=LOG_SCHEMA)
+
+
+def last_run(store: Store, history: History) -> Run | None:
+    """What the last batch says of itself, also if a snapshot has taken it in; None in an empty warehouse."""
+    if history.tail:
+        return history.tail[-1].run
+    if not history.manifest.number:
+        return None
+    number = history.manifest.number
+    rows = lookup(store, snapshot_name(number, "log"), np.array([number], np.uint64))
+    return next(msgspec.json.decode(text, type=Entry).run for table in rows for text in table["entry"].to_pylist())
 
 
 def remove_folded(store: Store, manifest: Manifest) -> None:
@@ -68,3 +100,12 @@ def remove_folded(store: Store, manifest: Manifest) -> None:
         for name in store.names(folder):
             if re.match(r"\d{12}[-.]", name) and int(name[:12]) < first_kept:
                 store.remove(f"{folder}/{name}")
+    for path in needless_fingerprints(store, manifest):
+        store.remove(path)
+
+
+def needless_fingerprints(store: Store, manifest: Manifest) -> list[str]:
+    """Files of fingerprints that a snapshot replaces, or that a fold left which was broken off."""
+    parts = {part.name for part in manifest.fingerprints}
+    paths = [f"{FINGERPRINTS}/{name}" for name in store.names(FINGERPRINTS) if re.match(r"\d{12}[-.]", name)]
+    return [path for path in paths if path not in parts and int(path.rpartition("/")[2][:12]) <= manifest.number]

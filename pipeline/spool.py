@@ -6,6 +6,8 @@ in the warehouse, beside the staged files: whoever can write there can read it.
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from transforms.compression import Readable
@@ -49,6 +51,17 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@contextmanager
+def spool(store: Store, name: str) -> Iterator[Spool]:
+    """A spool of one file, closed at the end."""
+    one = Spool(store)
+    one.begin(name)
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 class Tee:

@@ -105,6 +105,15 @@ def staged_index(token: str) -> str:
     return f"{STAGING}/{token}/index.parquet"
 
 
+def stage_fingerprints(store: Store, token: str, data: bytes) -> None:
+    """Stage the fingerprints of the batch's articles."""
+    store.write(staged_fingerprints(token), data)
+
+
+def staged_fingerprints(token: str) -> str:
+    return f"{STAGING}/{token}/fingerprints.parquet"
+
+
 def is_garbage(store: Store, token: str) -> bool:
     """Whether nobody will commit what is staged under a token: its process is gone, or it is a day old."""
     host, _, rest = token.rpartition("_")[0].rpartition("_")

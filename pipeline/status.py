@@ -1,7 +1,7 @@
 """`status`: what is in a warehouse, what was done last, and who holds it. From the log alone; it writes nothing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from pipeline import delta
+from pipeline.feed_health import Health, counted
 from pipeline.ledger import Span, joined, ledger_table
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import STAGING, History, read_history, snapshot_name
@@ -85,6 +86,7 @@ class Status(Struct, frozen=True, kw_only=True):
     tables: dict[str, Size]
     inputs_done: int
     inputs_in_part: list[InPart]
+    feeds: list[Health]
     first_date: date | None
     last_date: date | None
     last_run: LastRun | None
@@ -143,19 +145,19 @@ class _Totals:
             self.dates = (min(day, self.dates[0]), max(day, self.dates[1])) if self.dates else (day, day)
 
 
-def status_of(root: str) -> Status:
-    """The state of a warehouse. Writes nothing.
+def status_of(root: str, feeds: Sequence[Health] = ()) -> Status:
+    """The state of a warehouse, and of the feeds that are followed. Writes nothing.
 
     Raises WorldError if the log or what is derived from it cannot be read.
     """
     store = warehouse_at(root)
     try:
-        return _status(store)
+        return _status(store, feeds)
     except (OSError, ValueError, pa.ArrowException) as error:  # msgspec's errors are ValueErrors
         raise WorldError(f"{root}: the log cannot be read ({error}); `newsbeam verify` says what to do.") from error
 
 
-def _status(store: Store) -> Status:
+def _status(store: Store, feeds: Sequence[Health]) -> Status:
     history = read_history(store)
     done = _published(store)
     totals = _Totals()
@@ -177,6 +179,7 @@ def _status(store: Store) -> Status:
         tables=totals.tables,
         inputs_done=whole,
         inputs_in_part=in_part,
+        feeds=list(feeds),
         first_date=first,
         last_date=last,
         last_run=_last_run(totals.last),
@@ -286,7 +289,19 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         rows, files = number_of(size.rows, "row"), number_of(size.files, "file")
         yield "Tables" if name == "articles" else "", f"{name:<13}{rows:>16}{size_text(size.bytes):>12} in {files}"
     yield from _input_lines(status)
+    yield from _feed_lines(status)
     yield from _process_lines(status)
+
+
+def _feed_lines(status: Status) -> Iterator[tuple[str, str]]:
+    if not status.feeds:
+        return
+    yield "Feeds", counted(status.feeds)
+    troubled = sorted((one for one in status.feeds if one.failure), key=lambda one: (-one.failures, one.url))
+    for one in troubled[:_MOST_SHOWN]:
+        yield "", f"{one.how} {visible(one.url)}: {visible(one.failure or '')}"
+    if (more := len(troubled) - _MOST_SHOWN) > 0:
+        yield "", f"and {more:,} more; `newsbeam feeds list` shows them all"
 
 
 def _outcome_lines(status: Status) -> Iterator[tuple[str, str]]:

@@ -12,16 +12,19 @@ from msgspec.structs import replace
 
 from pipeline import progress
 from pipeline.config import Config
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry, File, read_history
-from pipeline.staging import attempt, stage, stage_index, stage_run
+from pipeline.staging import attempt, stage, stage_fingerprints, stage_index, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse
 from schemas.errors import WorldError
+from schemas.feeds import FeedState
 from schemas.records import Article, Chunk
 from schemas.tables import Count, Run
-from transforms import copies, names, topics
+from transforms import copies, names, own_columns, topics
 from transforms.files import Inputs, store_at
+from transforms.fingerprints import VERSION
 from transforms.read import read_chunk
 from transforms.rows import rows_of
 
@@ -42,6 +45,8 @@ class Batch:
     began: float
     """When its planning began, in seconds since the epoch."""
     chunks: tuple[Chunk, ...]
+    feeds: tuple[FeedState, ...] = ()
+    """The states of feeds after it."""
 
     def small(self) -> "Batch":
         """The same without its chunks, for steps that get them as elements."""
@@ -63,7 +68,17 @@ class Steps:
         """From pieces of input to articles, each `read` or `dead`."""
         root = Inputs(self.config.root)
         columns, dated_by = self.config.columns, self.config.dates.file_name
-        return _timed("read", chunk, lambda: read_chunk(chunk, root, columns, self.batch.now, dated_by))
+
+        def read() -> Chunk:
+            return self.with_fingerprints(read_chunk(chunk, root, columns, self.batch.now, dated_by))
+
+        return _timed("read", chunk, read)
+
+    def with_fingerprints(self, chunk: Chunk) -> Chunk:
+        """The chunk with what near copies are recognised by, if they are to be."""
+        if self.config.dedup.mode != "near":
+            return chunk
+        return replace(chunk, articles=copies.with_fingerprints(chunk.articles))
 
     def recognise_copies(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""
@@ -71,8 +86,11 @@ class Steps:
         chunks = without_changed(sorted(chunks, key=lambda chunk: chunk.number))
         store = store_at(self.config.output)
         articles = sorted((article for chunk in chunks for article in chunk.articles), key=copies.order)
-        history = look_up(store, read_history(store), copies.questions(articles))
-        decided = copies.decide(articles, history, lambda known: text_of(store, known), self.batch.number)
+        log = read_history(store)
+        history = look_up(store, log, copies.questions(articles))
+        rules = self.config.dedup.rules()
+        past = look_up_near(store, log, articles, self.batch.number, rules.look_back)
+        decided = copies.decide(articles, history, lambda one: text_of(store, one), self.batch.number, rules, past)
         found = {(article.input, article.position): article for article in decided}
         seconds = time.perf_counter() - started
         for chunk in chunks:
@@ -84,14 +102,27 @@ class Steps:
         """The unique articles with their names."""
 
         def named() -> Chunk:
-            articles = names.find_names(chunk.articles, self.config.models, self.config.names.labels)
+            settings = self.config.names
+            articles = names.find_names(chunk.articles, self.config.models, settings.labels, settings.gazetteer)
             return replace(chunk, articles=articles)
 
         return _timed("names", chunk, named)
 
     def find_topics(self, chunk: Chunk) -> Chunk:
         """The unique articles with their topics."""
-        return _timed("topics", chunk, lambda: replace(chunk, articles=[_with_topic(one) for one in chunk.articles]))
+
+        def filed() -> Chunk:
+            return replace(chunk, articles=topics.find_topics(chunk.articles, self.config.filing()))
+
+        return _timed("topics", chunk, filed)
+
+    def add_columns(self, chunk: Chunk) -> Chunk:
+        """The unique articles with the user's own columns."""
+        own = self.config.own_columns()
+        if not own:
+            return chunk
+        add = own_columns.add_columns
+        return _timed("own columns", chunk, lambda: replace(chunk, articles=add(chunk.articles, own, self.config.root)))
 
     def write(self, chunks: Iterable[Chunk]) -> Iterator[Entry]:
         """The whole batch staged, and the log entry that would commit it."""
@@ -105,9 +136,12 @@ class Steps:
         index = index_table(articles, batch.now, batch.number)
         if len(index):
             stage_index(store, token, index)
+        fingerprints = fingerprint_table(articles, batch.now, batch.number)
+        if len(fingerprints):
+            stage_fingerprints(store, token, fingerprint_bytes(fingerprints))
         run = self._run(chunks, articles, time.perf_counter() - started)
         files.append(stage_run(store, token, run, str(batch.now.date())))
-        yield self._entry(token, chunks, run, files, len(index))
+        yield self._entry(token, chunks, run, files, len(index), len(fingerprints))
 
     def commit(self, entry: Entry) -> Iterator[int]:
         """The number of the entry, if it could be committed; nothing if the batch is void: someone took its number."""
@@ -141,11 +175,13 @@ class Steps:
             inputs=len({piece.input for chunk in chunks for piece in chunk.pieces}),
             versions=versions(),
             models=sorted({f"{one.language}: {one.entity_model}" for one in articles if one.entity_model}),
-            taxonomy=topics.TAXONOMY,
+            taxonomy=self.config.filing().taxonomy.name,
             config_hash=self.config.hash(),
         )
 
-    def _entry(self, token: str, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int) -> Entry:
+    def _entry(
+        self, token: str, chunks: Sequence[Chunk], run: Run, files: list[File], index_rows: int, fingerprint_rows: int
+    ) -> Entry:
         return Entry(
             number=self.batch.number,
             token=token,
@@ -156,17 +192,17 @@ class Steps:
             topics=dict(Counter(one.topic for chunk in chunks for one in chunk.articles if one.outcome == "unique")),
             files=files,
             index_rows=index_rows,
+            fingerprint_rows=fingerprint_rows,
+            fingerprint_version=VERSION if self.config.dedup.mode == "near" else 0,
+            feeds=list(self.batch.feeds),
         )
 
 
-def _with_topic(article: Article) -> Article:
-    """A unique article with its topic; if that fails it stays as it is, and says so."""
-    if article.outcome != "unique":
-        return article
-    try:
-        return topics.find_topic(article)
-    except Exception as error:
-        return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {error}"])
+def without_articles(batch: Batch, steps: Steps) -> None:
+    """Commit what feeds say of themselves, where none of them brought an article: no engine is needed for it."""
+    for entry in steps.write(()):
+        for _ in steps.commit(entry):
+            pass
 
 
 def without_changed(chunks: Sequence[Chunk]) -> list[Chunk]:

@@ -1,6 +1,6 @@
 """The steps of a line without an end: each chunk is a batch of its own, decided where it is, committed in one place.
 
-A decision names the log position it was made at (the batch's number). If articles were added since, the commit decides
+A decision names the log position it was made at (the batch's number). If anything was added since, the commit decides
 again: so decisions need no state in the engine and no order among chunks, and whatever an engine repeats adds nothing.
 """
 
@@ -72,6 +72,10 @@ class StreamSteps:
         batch, chunk = _unpacked(packed)
         return self._packed(batch, Steps(self.config, batch).find_topics(chunk))
 
+    def add_columns(self, packed: bytes) -> bytes:
+        batch, chunk = _unpacked(packed)
+        return self._packed(batch, Steps(self.config, batch).add_columns(chunk))
+
     def commit(self, packed: bytes) -> Iterator[int]:
         """The number of the entry that holds what of the chunk was not in before; nothing if all of it was."""
         batch, chunk = _unpacked(packed)
@@ -82,8 +86,8 @@ class StreamSteps:
             chunk = without_committed(chunk, Ledger(warehouse.store, history, _inputs(chunk)))
             if not chunk.pieces:
                 return
-            if articles_since(history, batch.number):
-                batch, chunk = self._decided(batch, undecided(chunk), history)
+            if history.position >= batch.number:
+                batch, chunk = self._decided_again(batch, chunk, history)
                 chunk, named = self._completed(batch, chunk, named), named | _unique(chunk)
             batch = dataclasses.replace(batch, number=history.position + 1, token=new_token())
             steps = Steps(self.config, batch)
@@ -99,13 +103,18 @@ class StreamSteps:
         (decided,) = Steps(self.config, batch).recognise_copies([chunk])
         return batch, decided
 
+    def _decided_again(self, batch: Batch, chunk: Chunk, history: History) -> tuple[Batch, Chunk]:
+        """With new fingerprints, since copies lose theirs."""
+        chunk = Steps(self.config, batch).with_fingerprints(undecided(chunk))
+        return self._decided(batch, chunk, history)
+
     def _completed(self, batch: Batch, chunk: Chunk, named: set[Place]) -> Chunk:
-        """Names and topics for the articles that only now turned out to be unique."""
+        """Names, topics and own columns for the articles that only now turned out to be unique."""
         new = [one for one in chunk.articles if one.outcome == "unique" and (one.input, one.position) not in named]
         if not new:
             return chunk
         steps = Steps(self.config, batch)
-        done = steps.find_topics(steps.find_names(replace(chunk, articles=new))).articles
+        done = steps.add_columns(steps.find_topics(steps.find_names(replace(chunk, articles=new)))).articles
         found = {(one.input, one.position): one for one in done}
         return replace(chunk, articles=[found.get((one.input, one.position), one) for one in chunk.articles])
 
@@ -135,19 +144,12 @@ def without_committed(chunk: Chunk, ledger: Ledger) -> Chunk:
     return replace(chunk, pieces=pieces, articles=[one for one in chunk.articles if (one.input, one.position) in kept])
 
 
-def articles_since(history: History, number: int) -> bool:
-    """Whether any article was added by entry `number` or a later one: then what was decided before them is void."""
-    return history.manifest.number >= number or any(
-        entry.number >= number and entry.index_rows for entry in history.tail
-    )
-
-
 def undecided(chunk: Chunk) -> Chunk:
-    """The chunk as it was before copies were decided; names and topics that were found stay."""
+    """The chunk as it was before copies were decided, but for fingerprints; names and topics that were found stay."""
     return replace(
         chunk,
         articles=[
-            replace(one, outcome="read", copy=None, revises=None) if one.outcome != "dead" else one
+            replace(one, outcome="read", copy=None, revises=None, is_roundup=False) if one.outcome != "dead" else one
             for one in chunk.articles
         ],
     )

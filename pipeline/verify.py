@@ -19,9 +19,17 @@ from pipeline.checks_files import (
     notes_on_leftovers,
     published_upto,
 )
+from pipeline.checks_fingerprints import check_fingerprints
 from pipeline.checks_ids import Kept
 from pipeline.checks_index import check_index
-from pipeline.checks_log import check_accounting, check_format, check_ledger, read_log
+from pipeline.checks_log import (
+    check_accounting,
+    check_feeds,
+    check_format,
+    check_ledger,
+    check_taxonomies,
+    read_log,
+)
 from pipeline.checks_rows import Reader, check_articles
 from pipeline.lock import holder_of, is_alive
 from pipeline.log import LOG, SNAPSHOTS
@@ -62,7 +70,8 @@ def _verify(store: Store) -> Findings:
     log.done = published_upto(store, log)
     reader, kept = Reader(store, log.complete), Kept()
     problems = [*check_format(store), *unread, *check_end(store, log)]
-    problems += [*check_accounting(log), *check_ledger(store, log)]
+    problems += [*check_accounting(log), *check_ledger(store, log), *check_taxonomies(log)]
+    problems += check_feeds(store, log.manifest)
     notes = [at_work] if log.unfinished and (at_work := _at_work(store)) else []
     if not notes:
         problems += check_unfinished(store, log)
@@ -70,6 +79,7 @@ def _verify(store: Store) -> Findings:
     problems += _check_rows(reader, kept, log)
     known = reader.sound and log.whole
     problems += check_index(store, log, kept if known else None)
+    problems += check_fingerprints(store, log, kept if known else None)
     if not known:
         notes.append("What files say of each other was not checked, since some are missing or cannot be read.")
     return Findings(_checked(log, kept), problems, [*notes, *notes_on_leftovers(store, log)])

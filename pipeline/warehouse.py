@@ -10,9 +10,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline import delta
-from pipeline.log import STAGING, Entry, History, append, index_name, read_history
-from pipeline.snapshots import fold, fold_due, remove_folded
-from pipeline.staging import WRITERS, batch_of, is_garbage, staged_index
+from pipeline.log import STAGING, Entry, History, append, fingerprints_name, index_name, read_history
+from pipeline.snapshots import fold, fold_due, last_run, remove_folded
+from pipeline.staging import WRITERS, batch_of, is_garbage, staged_fingerprints, staged_index
 from schemas.errors import UsageError, WorldError
 from schemas.tables import FORMAT_VERSION, TABLES, Table
 from transforms.files import Store, store_at
@@ -40,16 +40,23 @@ class Warehouse:
         """Commit and publish a staged batch. False if its number was taken: then the batch is void.
 
         So it is if something staged was taken for garbage: its writer slept for a day, or was given up as dead.
+        A snapshot is made of the entries before it, so that whoever sent the batch finds it in the log.
         """
+        if fold_due(self.history):
+            fold(self.store, self.refresh())
         there = {info.name for info in self.store.walk(f"{STAGING}/{entry.token}")}
-        named = {file.staged for file in entry.files} | ({staged_index(entry.token)} if entry.index_rows else set())
-        if not named <= there or not append(self.store, entry):
+        if not set(staged_names(entry)) <= there or not append(self.store, entry):
             return False
         self.refresh()
         self.store.remove(f"{STAGING}/{batch_of(entry.token)}")
-        if fold_due(self.history):
-            fold(self.store, self.history)
         return True
+
+
+def staged_names(entry: Entry) -> list[str]:
+    """Every file that a batch was staged in."""
+    index = [staged_index(entry.token)] if entry.index_rows else []
+    fingerprints = [staged_fingerprints(entry.token)] if entry.fingerprint_rows else []
+    return [*(file.staged for file in entry.files), *index, *fingerprints]
 
 
 def exists(root: str) -> bool:
@@ -102,6 +109,16 @@ def check_format(store: Store) -> None:
         )
 
 
+def check_taxonomy(store: Store, history: History, taxonomy: str) -> None:
+    """Raises UsageError if the warehouse's topics are of another taxonomy: a folder would then mean two things."""
+    last = last_run(store, history)
+    if last and last.taxonomy != taxonomy:
+        raise UsageError(
+            f"{store.root} holds topics of {last.taxonomy!r}, and the configuration says {taxonomy!r}: "
+            "name a new folder for them (--output NEW), or the `topics.taxonomy` of before."
+        )
+
+
 def check_usable(store: Store) -> None:
     """Raises WorldError where there is neither a warehouse nor room for one: other files, or no folder at all."""
     store.check()
@@ -129,6 +146,8 @@ def publish(store: Store, entry: Entry) -> None:
     """Show a committed batch to readers. May be done again from any point, also by several at once."""
     if entry.index_rows:
         store.move(staged_index(entry.token), index_name(entry.number))
+    if entry.fingerprint_rows:
+        store.move(staged_fingerprints(entry.token), fingerprints_name(entry.number))
     for table in (table for table in TABLES.values() if table.name != "runs"):
         _publish_table(store, entry, table)
     _publish_table(store, entry, TABLES["runs"])

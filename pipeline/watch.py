@@ -15,9 +15,12 @@ from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.engine import Engine, Listener, engine_for
+from pipeline.following import names_feeds
 from pipeline.lock import held, say
+from pipeline.own_parts import check_own_parts
 from pipeline.quiet import Quiet
-from pipeline.run import Session, Summary, new_inputs
+from pipeline.run import Session, Summary, check_comparable_with, new_inputs
+from pipeline.steps import without_articles
 from pipeline.warehouse import check_usable, open_warehouse
 from pipeline.watcher import STATE, State, job_of
 from schemas.errors import UsageError, WorldError
@@ -26,6 +29,8 @@ from transforms.files import Info, Inputs, store_at
 _DRAIN = 120.0
 """Seconds that what was handed out may take to arrive after a signal; the rest is planned again the next time."""
 _SAMPLED = 20
+_FEEDS_EVERY = 60.0
+"""Least seconds between two looks for feeds that are due; what a run may ask of a host holds for each look."""
 _TRIES = 5
 """Failures in a row, without a batch committed in between, that are borne."""
 
@@ -60,7 +65,13 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
     Raises UsageError, Busy, and WorldError where the first batch fails, or the same thing again and again.
     """
     engine_for(config, options, listener)
+    check_own_parts(config)
     new_inputs(config, must_match=False)
+    config.filing()  # what cannot be loaded is said before anything is made
+    if config.runner != "DirectRunner" and names_feeds(config):
+        raise UsageError(
+            f"watch polls feeds on the DirectRunner only: leave out the runner {config.runner}, or the feeds."
+        )
     store = store_at(config.output)
     check_usable(store)
     started, failures = time.monotonic(), 0
@@ -90,18 +101,20 @@ class Ticks:
         self._quiet = Quiet(self._config.watch.quiet)
         self._done: set[tuple[str, str]] = set()
         self._latencies: deque[float] = deque(maxlen=1000)
-        self._committed = 0.0
+        self._committed = self._polled = float("-inf")
         self._session = Session(self._config, [], self._summary, self._listener)
 
     def until(self, ended: threading.Event) -> None:
         with ExitStack() as stack:
+            stack.callback(self._session.close)
             engine = stack.enter_context(Engine(self._config, self._options, self._listener))
             while not ended.is_set():
                 began = time.monotonic()
                 waiting = self._waiting()
                 self._tell(waiting)
-                if self._due(waiting):
-                    self._work(waiting, engine, ended)
+                polls = began - self._polled >= max(_FEEDS_EVERY, self._config.feeds.host_spacing)
+                if self._due(waiting) or (polls and names_feeds(self._config)):
+                    self._work(waiting, polls, engine, ended)
                 ended.wait(max(self._config.watch.interval - (time.monotonic() - began), 0))
 
     def _waiting(self) -> list[Info]:
@@ -116,15 +129,17 @@ class Ticks:
         rested = time.monotonic() - self._committed >= self._config.watch.commit_every
         return bool(waiting) and (rested or sum(info.size for info in waiting) >= self._config.batch.bytes)
 
-    def _work(self, waiting: Sequence[Info], engine: Engine, ended: threading.Event) -> None:
-        """Send all that waits down the line, batch by batch; after a signal no batch more."""
+    def _work(self, waiting: Sequence[Info], polls: bool, engine: Engine, ended: threading.Event) -> None:
+        """Send all that waits down the line, and what due feeds bring, batch by batch; after a signal no batch more."""
         self._summary.unreadable.clear()
-        self._session.look(waiting)
+        self._session.look(waiting, polls)
+        self._polled = time.monotonic() if polls else self._polled
         while not ended.is_set() and (batch := self._session.plan(None)):
             names = {piece.input for chunk in batch.chunks for piece in chunk.pieces}
-            self._session.send(batch, engine)
+            self._session.send(batch, engine if batch.chunks else without_articles)
             self._committed = time.monotonic()
             self._measure(info for info in waiting if info.name in names)
+        self._session.close()
         self._done |= {(info.name, info.version) for info in self._session.finished()}
         self._flow.trouble = ""
         self._tell([info for info in waiting if (info.name, info.version) not in self._done])
@@ -148,6 +163,7 @@ class Stream:
         self._config, options, self._summary, self._flow, self._listener, self._mine = order
         self._engine = PortableEngine(self._config, options, self._listener)
         self._warehouse, self._inputs = open_warehouse(self._config.output), Inputs(self._config.root)
+        check_comparable_with(self._config, self._warehouse.store, self._warehouse.history)
         self._position = self._warehouse.history.position
         self._latencies: deque[float] = deque(maxlen=1000)
 

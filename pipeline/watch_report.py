@@ -25,6 +25,7 @@ class WatchReport:
         self._summary, self._flow = summary, flow
         self._counts = deque([(time.monotonic(), 0)], maxlen=1000)
         self._last = 0.0
+        self._told = set[str]()  # problems of lists of feeds, which are looked at again and again
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
@@ -45,6 +46,9 @@ class WatchReport:
         match what:
             case "model":
                 print(f"Names by {value}.", file=sys.stderr)
+            case "list" if value not in self._told:
+                self._told.add(value)
+                print(visible(value), file=sys.stderr)
             case "trouble":
                 print(f"{visible(value)} Trying again.", file=sys.stderr)
             case "tick" | "committed":

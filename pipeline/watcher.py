@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.config import Config
+from pipeline.following import files_named
 from pipeline.inputs import list_inputs
 from pipeline.ledger import Ledger
 from pipeline.lock import STALE, holder_of
@@ -69,9 +70,8 @@ class Watcher:
             return []
         self._last_tick = clock
         history = read_history(self._store)
-        listed = {
-            info.name: info for info in list_inputs(self._config.root, self._config.input, self._config.output, False)
-        }
+        found = list_inputs(self._config.root, files_named(self._config), self._config.output, False)
+        listed = {info.name: info for info in found}
         self._prune(history, listed, clock)
         going = self._going(clock)
         waiting = self._waiting(history, listed.values(), clock)

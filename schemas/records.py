@@ -19,8 +19,9 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     text: Annotated[str, "the words as they stand in the article"]
     name: Annotated[str, "the name that the mention stands for"]
     label: Annotated[str, "the kind of name: PERSON, ORG, GPE, LOC, NORP, EVENT, PRODUCT, WORK_OF_ART, LAW or FAC"]
-    key: Annotated[str, "label and folded name; equal keys mean the same entity across articles"]
+    key: Annotated[str, "label and folded name, code or id: joins articles; one that ends in @article_id joins none"]
     country: Annotated[str | None, "ISO 3166 code where the name is a country or its people"] = None
+    external_id: Annotated[str | None, "id from the user's gazetteer, such as a Wikidata QID"] = None
     field: Annotated[str, "the column that holds the mention: title or body"]
     start: Annotated[int, "where the mention starts in that column, in characters"]
     end: Annotated[int, "where the mention ends in that column, in characters, exclusive"]
@@ -29,7 +30,7 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
 class Score(Struct, frozen=True, gc=False, array_like=True):
     """A topic and how sure it is."""
 
-    topic: Annotated[str, "slug of a top-level IPTC Media Topic"]
+    topic: Annotated[str, "slug of a topic of the taxonomy"]
     score: Annotated[float, "0 to 1"]
 
 
@@ -37,8 +38,24 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """Why an article is a copy, and of what."""
 
     duplicate_of: Annotated[str, "article_id of the unique article that this is a copy of"]
-    method: Annotated[str, "how the copy was recognised: url (a lesser form of the same page) or exact (same content)"]
-    similarity: Annotated[float, "0 to 1; 1 for exact copies"]
+    method: Annotated[
+        str,
+        "how the copy was recognised: url (a lesser form of the same page), exact (same content), jaccard (most of "
+        "their three-word runs), containment (most of the shorter text's) or edit-ratio (letter by letter)",
+    ]
+    similarity: Annotated[float, "0 to 1, by the method; 1 for exact copies"]
+    jaccard: Annotated[float | None, "shared part of the three-word runs of both texts, estimated; of near copies"] = (
+        None
+    )
+    containment: Annotated[float | None, "part of the shorter text's runs that the other has, estimated"] = None
+    samples: Annotated[int | None, "runs of the shorter text that the estimates are made of"] = None
+    numbers_shared: Annotated[int | None, "numbers, weekdays and months in both texts"] = None
+    numbers_replaced: Annotated[int | None, "numbers of the text with fewer of them that are not in the other"] = None
+    title_ratio: Annotated[float | None, "likeness of the titles, 0 to 1"] = None
+    original_batch: Annotated[int | None, "the batch that brought the unique article"] = None
+    earlier: Annotated[
+        bool | None, "whether the copy was published before what it copies, which came first; null without both dates"
+    ] = None
     # Where the index finds the unique article; empty if it is in the same batch. Not a column.
     place: str = ""
 
@@ -84,13 +101,23 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     word_count: Annotated[int, "words in the body"] = 0
     content_hash: Annotated[str, "hash of the normalised words of title and body (xxh3-128, versioned)"] = ""
     revises: Annotated[str | None, "article_id of the version before, of the same identity"] = None
-    topic_code: Annotated[str | None, "IPTC code of the topic"] = None
-    topic_source: Annotated[str | None, "what told the topic: section, category or url; null if unclassified"] = None
-    topic_score: Annotated[float | None, "how sure the topic is, 0 to 1; 1 where the publisher says so"] = None
-    topics: Annotated[list[Score], "the best topics with their scores"] = []
+    taxonomy: Annotated[str, "the set of topics that the topic is one of, with a hash of their slugs"] = ""
+    topic_code: Annotated[str | None, "IPTC code of the topic; null if unclassified or not IPTC's"] = None
+    topic_source: Annotated[str | None, "what told the topic: section, category, url or text; null if unclassified"] = (
+        None
+    )
+    topic_score: Annotated[
+        float | None, "how sure the topic is, 0 to 1: of articles scored .8 about .8 are right; 1 by the publisher"
+    ] = None
+    topic_model: Annotated[str | None, "name and version of the text model that told the topic; null otherwise"] = None
+    topics: Annotated[list[Score], "the three best topics with their scores; also those of an unclassified text"] = []
     entities: Annotated[list[Entity], "every mention of a name, in order of appearance"] = []
     countries: Annotated[list[str], "ISO 3166 codes of the countries that the story is about"] = []
     entity_model: Annotated[str | None, "name and version of the model that found the names; null if none did"] = None
+    extra: Annotated[dict[str, str], "values of the user's own functions, as text"] = {}
+    fetched_url: Annotated[str | None, "the page that was fetched for the whole text, after redirects"] = None
+    fetched_status: Annotated[int | None, "the HTTP status of that page; null where there was no answer"] = None
+    fetched_bytes: Annotated[int | None, "the size of that page, unpacked"] = None
     extraction: Annotated[str, "how the text was obtained: the format's name and the rules' version"] = ""
     problems: Annotated[list[str], "what went wrong on the way without costing the article"] = []
     input: Annotated[
@@ -102,6 +129,9 @@ class Article(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     topic: str = "unclassified"
     outcome: Outcome = "read"
     copy: Copy | None = None
+    # See transforms/fingerprints.py; empty where none was made. And whether the text holds several other articles.
+    fingerprint: bytes = b""
+    is_roundup: bool = False
     letter: Letter | None = None
 
 

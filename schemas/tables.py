@@ -18,7 +18,6 @@ FORMAT_VERSION = 1
 class Mention(Struct, frozen=True, kw_only=True):
     """What the table `entities` says of one name in one article, beside what it takes from both."""
 
-    external_id: Annotated[str | None, "id from the user's gazetteer, such as a Wikidata QID"] = None
     mentions: Annotated[int, "how often the article mentions it"]
     in_title: Annotated[bool, "whether the title mentions it"]
     first_offset: Annotated[int | None, "where the body first mentions it, in characters; null if only the title does"]
@@ -101,7 +100,7 @@ _SCALARS: dict[object, pa.DataType] = {
 
 
 def arrow_type(hint: Any) -> pa.DataType:
-    """The Arrow type of an annotation: scalars, lists, optional values, Literal texts and records."""
+    """The Arrow type of an annotation: scalars, lists, maps, optional values, Literal texts and records."""
     origin = get_origin(hint)
     if origin is Annotated:
         return arrow_type(get_args(hint)[0])
@@ -109,6 +108,8 @@ def arrow_type(hint: Any) -> pa.DataType:
         return pa.string()
     if origin is list:
         return pa.list_(arrow_type(get_args(hint)[0]))
+    if origin is dict:
+        return pa.map_(*map(arrow_type, get_args(hint)))
     if origin in (Union, types.UnionType):
         return arrow_type(next(arg for arg in get_args(hint) if arg is not type(None)))
     if isinstance(hint, type) and issubclass(hint, Struct):
@@ -137,7 +138,7 @@ PARTITIONS = {
     "date": Column(
         "date", pa.date32(), "publication day, UTC; the day of the run without one, and in dead_letters and runs"
     ),
-    "topic": Column("topic", pa.string(), "slug of the top-level IPTC Media Topic, or unclassified"),
+    "topic": Column("topic", pa.string(), "slug of the topic, or unclassified"),
 }
 _BATCH = pick(Run, "batch")
 _FROM = pick(Article, "input", "read_at")
@@ -151,7 +152,7 @@ TABLES: dict[str, Table] = {
             "article and name",
             ("date", "topic"),
             pick(Article, "article_id", "published_at", "source")
-            + pick(Entity, "key", "name", "label", "country")
+            + pick(Entity, "key", "name", "label", "country", "external_id")
             + columns(Mention)
             + _BATCH,
         ),

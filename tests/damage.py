@@ -20,6 +20,7 @@ COPY = "duplicates/date=2026-01-30/000000000001.parquet"
 COPIES = "duplicates/date=2026-01-31/000000000002.parquet"
 LETTER = "dead_letters/date=2026-01-31/000000000001.parquet"
 RUN = "runs/date=2026-01-31/000000000001.parquet"
+FINGERPRINTS = "_newsbeam/fingerprints/000000000001.parquet"
 INDEX = "_newsbeam/index/000000000001.parquet"
 
 

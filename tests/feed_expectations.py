@@ -46,7 +46,6 @@ REASONS = {
     r"encoding/bozo_linenoise": "bytes in no encoding at all: we take them for damaged UTF-8",
     r"_base64(?:_2)?\.xml": "Atom 1.0 text in base64 is binary; in Atom 0.3 it is plain, and entities are read",
     r"entry_category_term": "of a category's two names the one for people is kept",
-    r"entry_id_no_normalization_4": "an id that is an address is kept in its one form",
     r"rss/item_(?:dc_)?(?:author|creator)": "`Example editor` is what somebody does, not a name",
     r"item_description_br_shorttag": "`x` by itself is a share button",
     r"entity_in_doctype": "entities that a document declares itself are not expanded",

@@ -16,7 +16,7 @@ def plain_line(batch: Batch, steps: Steps) -> None:
     """Send a batch through all steps in this process."""
     read = [steps.read(chunk) for chunk in steps.plan(batch)]
     decided = steps.recognise_copies(read)
-    done = [steps.find_topics(steps.find_names(chunk)) for chunk in decided]
+    done = [steps.add_columns(steps.find_topics(steps.find_names(chunk))) for chunk in decided]
     for entry in steps.write(done):
         for _ in steps.commit(entry):
             pass

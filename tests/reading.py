@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pipeline.cutting import cuttings
 from pipeline.ledger import Span
 from schemas.records import Article, Piece
@@ -14,14 +16,14 @@ from transforms.compression import plain_name
 from transforms.files import Info
 from transforms.formats import format_named, recognise
 from transforms.formats.base import HEAD, Cut, Format
-from transforms.topics import find_topic
+from transforms.topics import filing, find_topics
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COLUMNS: Mapping[str, str] = {}
 
 
 def read_file(path: Path, columns: Mapping[str, str] = COLUMNS) -> list[Article]:
-    """The articles of a file, with the topics that its publisher gives them."""
+    """The articles of a file, with their topics."""
     info = Info(path.name, path.stat().st_size, "1")
     articles: list[Article] = []
     with path.open("rb") as file, tempfile.TemporaryDirectory() as scratch:
@@ -29,7 +31,9 @@ def read_file(path: Path, columns: Mapping[str, str] = COLUMNS) -> list[Article]
             part = path.read_bytes()[piece.at :][: piece.length] if data is None else data
             format = format_named(piece.format) if piece.format else None
             articles += read_piece(piece, part, format, dict(columns), NOW)
-    return [find_topic(article) for article in articles]
+    unique = [replace(one, outcome="unique") if one.outcome == "read" else one for one in articles]
+    filed = find_topics(unique, filing())
+    return [replace(after, outcome=before.outcome) for before, after in zip(articles, filed, strict=True)]
 
 
 def read_bytes(data: bytes, name: str, columns: Mapping[str, str] = COLUMNS) -> list[Article]:

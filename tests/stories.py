@@ -3,7 +3,7 @@
 import gzip
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 PEOPLE = ("Ada Verrin", "Jonas Okafor", "Mila Brandt", "Tomás Ruiz", "Ines Halloran", "Peter Lindqvist")
@@ -55,7 +55,7 @@ def stories(seed: int, count: int) -> Iterator[dict[str, object]]:
         yield new
 
 
-def write_jsonl(path: Path, rows: Iterator[dict[str, object]]) -> Path:
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     """A JSON Lines file; compressed if its name says so. Some lines are broken."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     for number in range(50, len(lines), 500):

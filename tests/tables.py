@@ -9,7 +9,7 @@ from pipeline.delta import table_at
 from schemas.tables import TABLES
 from transforms.files import store_at
 
-RUN_DEPENDENT = ("read_at", "batch")
+RUN_DEPENDENT = ("read_at", "batch", "original_batch")
 """Columns that tell which run made a row; all others must not depend on it."""
 
 

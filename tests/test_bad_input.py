@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import lzma
 import os
 import random
 import resource
@@ -11,13 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 import zstandard
 
 from pipeline.run import Summary
 from tests.command import newsbeam
+from tests.make_seeds import columns, warc
 from tests.plain import plain_config, plain_run
+from tests.test_archives import tar, zipped
+from tests.test_documents import as_arrow, as_parquet
 from transforms.files import LocalStore
 
 WORDS = "The harbour at Calder was closed on Monday after a crane fell into the water, the council said."
@@ -51,6 +56,21 @@ CASES: list[tuple[str, bytes, int, dict[str, int]]] = [
     ("cut.jsonl.zst", zstandard.compress(DENSE)[:-2000], -1, {"BrokenFile": 1}),
     ("damaged.jsonl.gz", gzip.compress(LINES)[:9000] + b"????" + gzip.compress(LINES)[9004:], -1, {"BrokenFile": 1}),
     ("onlyhead.jsonl.gz", gzip.compress(LINES)[:8], 0, {"BrokenFile": 1}),
+    ("cut.jsonl.xz", lzma.compress(DENSE)[:-2000], -1, {"BrokenFile": 1}),
+    ("cut.json", b"[" + line(1) + b"," + line(2) + b',{"title": "Rep', 2, {"BrokenFile": 1}),
+    ("deep.json", b"[" + line(1) + b"," + b"[" * 100_000 + b"]" * 100_000 + b"," + line(2) + b"]", 2, {"TooDeep": 1}),
+    (
+        "ragged.csv",
+        b'title,text\nOne,"Wet,\nand cold"\nTwo,Dry,too,many\nThree,"Open\n',
+        1,
+        {"RaggedRow": 1, "InvalidCsv": 1},
+    ),
+    ("footer.parquet", as_parquet(columns())[:-12] + b"????????PAR1", 0, {"BrokenFile": 1}),
+    ("foreign.parquet", as_parquet(pa.table({"kopf": ["Dach", "Bad"]})), 0, {"NoText": 2}),
+    ("cut.arrow", as_arrow(columns())[:-40], 0, {"BrokenFile": 1}),
+    ("cut.warc", warc()[2] + warc()[2][:-100], 1, {"ClippedRecord": 1}),
+    ("cut.tar", tar({"good.jsonl": line(1)})[:600], 0, {"BrokenFile": 2}),
+    ("nested.zip", zipped({"a.zip": zipped({"a.jsonl": line(1)})}), 0, {"NestedArchive": 1}),
 ]
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.records import Article, Outcome
 from transforms.copies import Known, Text, by_content, by_identity, decide, lesser_form, order, questions
@@ -134,3 +135,12 @@ def test_a_long_text_with_one_other_word_is_trivially_other() -> None:
     words = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(300))
     assert lesser_form(Text("T", words.replace("wordaa", "corrected")), Text("T", words)) is not None
     assert lesser_form(Text("T", words + " 7"), Text("T", words)) is None
+
+
+def test_a_day_without_a_time_comes_behind_the_times_of_that_day() -> None:
+    timed = replace(article("b", LONG), published_at=datetime(2026, 1, 1, 23, tzinfo=UTC), date_precision="minute")
+    bare = replace(article("a", LONG), date_precision="day")
+    midnight = replace(article("c", LONG), date_precision="second")
+    later = article("d", LONG, day=2)
+    undated = article("e", LONG, day=0)
+    assert sorted([undated, later, bare, timed, midnight], key=order) == [midnight, timed, bare, later, undated]

@@ -66,7 +66,7 @@ def saboteur(monkeypatch: pytest.MonkeyPatch) -> Iterator[Saboteur]:
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    """Five small batches: copies within and across, a revision, a bad line, two chunks of one compressed file."""
+    """Five small batches: copies within and across, near ones too, a revision, a bad line, two chunks of one file."""
     root = tmp_path / "in"
     root.mkdir()
 
@@ -74,7 +74,12 @@ def inputs(tmp_path: Path) -> Path:
         words = " ".join(f"word{number}x{i}" for i in range(30))
         return {"title": f"Story {number}", "text": words, "url": f"https://a.example/{number}", **more}
 
-    copies = [story(number, url=f"https://b.example/{number}") for number in (1, 3, 301)]
+    def near(number: int) -> dict[str, object]:
+        words = str(story(number)["text"]).split()
+        words[3] = "changed"
+        return {**story(number), "text": " ".join(words), "url": f"https://c.example/{number}"}
+
+    copies = [story(number, url=f"https://b.example/{number}") for number in (1, 3, 301)] + [near(4), near(302)]
     files = {
         "1.jsonl": [story(number, date=f"2026-01-{number:02}") for number in range(1, 6)],
         "2.jsonl": [story(6), *copies, story(2, text="All of it is new, and it says other things now.")],
@@ -107,7 +112,8 @@ def run_to_end(saboteur: Saboteur, root: Path, output: Path, *crashes: tuple[int
 def test_a_crash_at_every_step(saboteur: Saboteur, inputs: Path, tmp_path: Path) -> None:
     steps = run_to_end(saboteur, inputs, tmp_path / "whole")
     expected = all_rows(tmp_path / "whole")
-    assert len(expected["articles"]) == 5 + 2 + 300 + 1 and len(expected["duplicates"]) == 3
+    assert len(expected["articles"]) == 5 + 2 + 300 + 1 and len(expected["duplicates"]) == 5
+    assert sum("'method', 'jaccard'" in row for row in expected["duplicates"]) == 2
     assert all_rows(tmp_path / "whole", delta=True) == expected
     assert steps > 60
     for fatal in range(1, steps + 1):

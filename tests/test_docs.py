@@ -16,6 +16,8 @@ from pipeline.query import DERIVED
 from schemas.tables import TABLES
 from tests.command import PROJECT, newsbeam
 from tests.plain import plain_config, plain_run
+from transforms.formats import FORMATS
+from transforms.formats.fields import LISTS, TEXTS
 
 README = (PROJECT / "README.md").read_text("utf-8")
 
@@ -64,7 +66,16 @@ def configuration_page() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES = {"tables.md": tables_page, "configuration.md": configuration_page}
+def formats_page() -> str:
+    """The page as it stands, with the names of fields as the code has them."""
+    lines = ["| field | names |", "|---|---|"]
+    lines += [f"| {field} | {', '.join(names)} |" for field, names in (TEXTS | LISTS).items()]
+    page = (PROJECT / "docs/formats.md").read_text("utf-8")
+    table = "\n".join(lines)
+    return re.sub(r"(?<=<!-- names -->\n).*?(?=<!-- end of names -->)", f"\n{table}\n\n", page, flags=re.DOTALL)
+
+
+PAGES = {"tables.md": tables_page, "configuration.md": configuration_page, "formats.md": formats_page}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -95,6 +106,27 @@ def test_readme_commands_run(command: str, tables: Path) -> None:
 
 def test_readme_names_every_command() -> None:
     assert all(f"newsbeam {name} " in README for name in main.commands)
+
+
+def test_every_format_and_what_can_go_wrong_is_told() -> None:
+    page = (PROJECT / "docs/formats.md").read_text("utf-8")
+    sources = [
+        *PROJECT.glob("transforms/formats/*.py"),
+        PROJECT / "transforms/archives.py",
+        PROJECT / "pipeline/cutting.py",
+    ]
+    named = {
+        name for path in sources for name in re.findall(r'(?:Problem|Unusable)\(\s*"(\w+)"', path.read_text("utf-8"))
+    }
+    assert len(named) > 12
+    missing = {f"`{name}`" for name in named} | {f"[{form.name}](#" for form in FORMATS if form.name != "jsonl"}
+    assert {name for name in missing if name not in page} == set()
+
+
+def test_fingerprints_are_made_in_a_pipeline_of_ones_own(capfd: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/copies.md").read_text("utf-8"), re.DOTALL)
+    exec(code, {})
+    assert "will be closed on Monday" in capfd.readouterr().out
 
 
 def test_links_lead_somewhere() -> None:

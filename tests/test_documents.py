@@ -64,6 +64,7 @@ DOCUMENTS: list[tuple[str, list[str]]] = [
     (f"[{ROW_TEXT}, {{}}]", ["Roof leaks", "NoText"]),
     (f'{{"hits": {{"hits": [{ROW_TEXT}]}}}}', ["Roof leaks"]),
     (f'{{"title": "A day", "body": "Long.", "items": [{ROW_TEXT}]}}', ["A day"]),
+    ('{\n"content": [{"type": "p", "text": "Wet."}],\n"title": "Roof"}', ["Roof"]),
     (f'{{"deep": [{{"articles": [{ROW_TEXT}]}}]}}', ["NoText"]),
     ("\ufeff" + f"[{ROW_TEXT}]", ["Roof leaks"]),
     ("[]", []),
@@ -121,8 +122,13 @@ def test_a_table_without_a_header_can_be_mapped() -> None:
 
 
 def test_a_field_of_10_mb_and_one_that_is_too_long() -> None:
-    data = b'title,text\nLong,"%s"\nToo long,"%s"\nRoof,Wet\n' % (b"word\n" * 2_000_000, b"word " * 3_400_000)
-    assert [told(article) for article in read_bytes(data, "a.csv")] == ["Long", "InvalidCsv", "Roof"]
+    data = b'title,text\nLong,"%s"\nToo long,"%s"\nRoof,Wet\n' % (
+        (b"word " * 99 + b"word\n") * 20_000,
+        b"word " * 3_400_000,
+    )
+    (long, too_long, after) = delimited.lines(io.BytesIO(data), 0)
+    assert len(json.loads(long)["text"]) == 10_000_000
+    assert json.loads(too_long)[0] == "InvalidCsv" and json.loads(after)["title"] == "Roof"
 
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -191,6 +197,20 @@ def test_row_groups_that_are_done_are_not_read() -> None:
     start = data.index(b"Roof")
     data[start - 20 : start + 8] = bytes(28)
     assert b"Pool" in b"".join(parquet.lines(io.BytesIO(bytes(data)), 1))
+
+
+def test_a_long_value_that_every_row_repeats_fits_into_memory() -> None:
+    """1 MB in the file, 4 GB as text: a few rows at a time."""
+    import tracemalloc
+
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 400), ["word " * 2_000_000])
+    data = as_parquet(pa.table({"title": ["Roof"] * 400, "text": text}), dictionary_pagesize_limit=20_000_000)
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    first = next(parquet.lines(io.BytesIO(data), 0))
+    assert len(first) > 10_000_000 and len(data) < 5_000_000
+    assert tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - before < 700_000_000
+    tracemalloc.stop()
 
 
 def test_text_that_is_no_utf8_loses_nothing() -> None:

@@ -44,6 +44,8 @@ RECOGNISED: list[tuple[str, bytes, str | None]] = [
     ("a.jsonl", b'[{"title": "Roof"}, {"title": "Pool"}]', "json"),
     ("a.json", b'{"status": "ok", "articles": [{"title": "Roof"}]}', "json"),
     ("a.json", b'{"title": "Roof", "items": [{"title": "Pool"}]}', "jsonl"),
+    ("a.json", b'{"content": [{"type": "p", "text": "Wet."}], "title": "Roof"}', "jsonl"),
+    ("a.jsonl", b'{"data": [{"n": 1}], "kopf": "Roof"}\n' * 2, "jsonl"),
     ("a.json", b"[]", "json"),
     ("a.json", b"[" * 100_000, "json"),
     ("a.jsonl", PROSE, None),
@@ -66,6 +68,7 @@ RECOGNISED: list[tuple[str, bytes, str | None]] = [
     ("a.txt", b"Roof leaks <p>The pool is wet.</p>", "text"),
     ("a.html", "<!DOCTYPE html>\n<html><p>Dach leckt".encode("utf-16"), "html"),
     ("a", b"<!-- saved -->\n<html><p>Roof leaks", "html"),
+    ("a", b"<!--x-->" * 8_000, None),  # and soon
     ("a.html", b"<?xml version='1.0'?><rss><p>", "feed"),
     ("a.xml", b"<?xml version='1.0'?><rss/>", "feed"),
     ("a.csv", b"title,text\nRoof,Wet\n", "csv"),
@@ -402,3 +405,28 @@ def test_plain_text_that_is_too_long_or_cut_short() -> None:
     assert list(text.cut(io.BytesIO(b""), 256)) == []
     with pytest.raises(EOFError):
         list(text.cut(Dripping(PROSE, [10], EOFError()), 256))
+
+
+HOSTILE = [
+    b"<!---->" * 9_000 + b"x",
+    b"<?xml ?>" * 8_000,
+    b'{"a": "' + b'\\"' * 30_000,
+    b'{"a": ' + b"} " * 30_000,
+    b"[" * 60_000,
+    b'"' * 60_000,
+    b"a" * 60_000,
+    b"http:" * 12_000,
+    b"1.1.1.1 20080430204825 " * 2_500,
+    b",;|\t" * 15_000 + b"\n",
+    b'title,text\n"' + b"\n" * 60_000,
+    b"\n" * 60_000,
+]
+
+
+@pytest.mark.parametrize("head", HOSTILE, ids=[repr(head[:8]) for head in HOSTILE])
+def test_no_head_takes_long(head: bytes) -> None:
+    start = time.process_time()
+    for begin in (b"", b"<html>", b"filedesc://a 1.1.1.1 2008043020 ", b"{", b"["):
+        for name in ("a", "a.html", "a.json", "a.csv", "a.jsonl"):
+            recognise(begin + head, name)
+    assert time.process_time() - start < 5

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import kill, newsbeam, start
+from tests.near_stories import near_stories
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
 
@@ -22,6 +23,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(root / "b.jsonl", iter(rows[1500:]))
     for number in range(20):
         (root / f"text{number}.txt").write_text(f"A headline numbered {number}\n\n{rows[number]['text']}\n")
+    write_jsonl(root / "near.jsonl", near_stories(5, 60))
     return root
 
 
@@ -55,6 +57,7 @@ def test_sigkill_at_random_moments(
 ) -> None:
     expected, seconds = all_rows(whole[0]), whole[1]
     assert len(expected["articles"]) > 2000 and len(expected["duplicates"]) > 200 and expected["dead_letters"]
+    assert any("'method', 'jaccard'" in row for row in expected["duplicates"])
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)

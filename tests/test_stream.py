@@ -46,7 +46,7 @@ class Played:
 
     def decided(self, packed: bytes) -> bytes:
         packed = self.steps.recognise_copies(self.steps.read(packed))
-        return self.steps.find_topics(self.steps.find_names(packed))
+        return self.steps.add_columns(self.steps.find_topics(self.steps.find_names(packed)))
 
 
 def test_any_interleaving_is_exact(tmp_path: Path, request: pytest.FixtureRequest) -> None:

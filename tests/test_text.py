@@ -34,6 +34,11 @@ CHARACTERS = [
     ("AT&T; R&D, a&b;c, &nosuch;, &;", "AT&T; R&D, a&b;c, &nosuch;, &;"),
     ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),  # once
     ("a&nbsp;b &shy;c &zwj;d&#0;", "a b c d\ufffd"),
+    ("cafÃ© â€œnaÃ¯veâ€\x9d â€“ itâ€™s", "café “naïve” – it’s"),  # UTF-8 read as windows-1252
+    ("caf\xc3\xa9 it\xe2\x80\x99s", "café it’s"),  # and as latin-1
+    ("Ð¡Ñ‚Ñ€Ð¾ÐºÐ°", "Строка"),
+    ("NÃO HÁ ÂNIMO Ãlvaro", "NÃO HÁ ÂNIMO Ãlvaro"),  # these letters are words' own
+    ("Â£5, nÃ£o", "£5, não"),
 ]  # fmt: skip
 
 

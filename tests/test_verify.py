@@ -22,6 +22,7 @@ from tests.damage import (
     ARTICLE,
     COPIES,
     COPY,
+    FINGERPRINTS,
     INDEX,
     LETTER,
     NAMES,
@@ -104,6 +105,18 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         both(rows(COPY, repeat_first), entry(1, lambda one: file_of(one, COPY).update(rows=1))),
         ["2 rows where the log says 1", "other rows, sizes"],
     ),
+    # fingerprints
+    "fingerprints are missing": (remove(FINGERPRINTS), [f"{FINGERPRINTS} is missing."]),
+    "fingerprints are scribbled on": (truncate(FINGERPRINTS), [f"{FINGERPRINTS} cannot be read"]),
+    "fingerprints twice": (rows(FINGERPRINTS, repeat_first), ["rows where the log says"]),
+    "fingerprints of no article": (
+        values(FINGERPRINTS, article_id=b"\0" * 16),
+        ["The fingerprints of 1 row fit no article"],
+    ),
+    "fingerprints in another place": (
+        values(FINGERPRINTS, place="date=2026-01-30/topic=health"),
+        ["The fingerprints of 1 row fit no article"],
+    ),
     # Delta and runs
     "Delta lacks a commit": (
         remove("articles/_delta_log/00000000000000000003.json"),
@@ -158,7 +171,7 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
         values(ARTICLE, batch=2),
         ["batch is not that of the file", "does not have the names", "The index does not say"],
     ),
-    "no topic": (values(ARTICLE, topic_code=None), ["topic_code does not fit"]),
+    "no topic": (values(ARTICLE, topic_source=None), ["topic_source does not fit"]),
     "no words": (values(ARTICLE, word_count=0), ["word_count cannot be right"]),
     "too many words": (values(ARTICLE, word_count=9_999), ["word_count cannot be right"]),
     "a name elsewhere": (entities(text="Bda"), ["a name's text is not what stands at its place"]),
@@ -222,6 +235,7 @@ FOLDED: dict[str, tuple[Damage, list[str]]] = {
         index(lambda t: t.set_column(0, "key", pa.array([1, 2], pa.uint64())), f"{SNAPSHOT}-ledger.parquet"),
         ["stand under a wrong key", "stand under a wrong key"],
     ),
+    "the feeds are missing": (remove(f"{SNAPSHOT}-feeds.parquet"), ["000000000002-feeds.parquet is missing"]),
     "the index is missing": (remove(f"{SNAPSHOT}-index.parquet"), ["000000000002-index.parquet is missing"]),
     "the index says otherwise": (index(other_canonical, f"{SNAPSHOT}-index.parquet"), ["The index does not say"]),
 }

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.report import summary_text
 from pipeline.run import Summary
+from pipeline.status import status_of, status_text
+from pipeline.verify import verify_warehouse
 from tests.make_seeds import MILL, QUARRY, answer, arc, warc, warc_record
 from tests.plain import plain_config, plain_run
 from tests.test_formats import Dripping
@@ -29,7 +33,7 @@ SKIPPED = {"warcinfo": 1, "request": 1, "robots.txt": 1, "redirect": 1, "image":
 
 
 def cuts_of(data: bytes, module: Any = warc_format) -> list[Cut]:
-    return list(module.cut(io.BytesIO(data), 256))
+    return list(module.FORMAT.cut(io.BytesIO(data), 256))
 
 
 def read(data: bytes, name: str, folder: Path) -> Summary:
@@ -43,14 +47,27 @@ def test_pages_are_articles_and_the_rest_is_counted(tmp_path: Path) -> None:
     assert (summary.read, summary.unique, summary.skipped_by_reason) == (2, 2, SKIPPED)
 
 
+def test_what_is_skipped_is_told_everywhere(tmp_path: Path) -> None:
+    summary = read(b"".join(warc()), "crawl.warc", tmp_path)
+    output = str(tmp_path / "out")
+    words = "error status 1, image 1, redirect 1, request 1, robots.txt 1, warcinfo 1"
+    assert f"Skipped, since it can be no article: {words}" in summary_text(summary, output)
+    status = status_of(output)
+    assert status.skipped_by_reason == SKIPPED and words in status_text(status)
+    (path,) = map(str, (tmp_path / "out/runs").rglob("*.parquet"))
+    (row,) = pq.ParquetFile(path).read(["skipped_by_reason"]).to_pylist()
+    assert {count["name"]: count["value"] for count in row["skipped_by_reason"]} == SKIPPED
+    assert not verify_warehouse(output).problems
+
+
 def test_cuts_follow_from_the_content(tmp_path: Path) -> None:
     data = b"".join(warc() * 30)
-    cuts = list(warc_format.cut(io.BytesIO(data), 7))
+    cuts = list(warc_format.FORMAT.cut(io.BytesIO(data), 7))
     assert all(before.offset + before.length == after.offset for before, after in pairwise(cuts))
     assert sum(cut.length for cut in cuts) == len(data) and max(cut.records for cut in cuts) == 7
     assert sum((Counter(cut.skipped) for cut in cuts), Counter()) == {name: 30 * n for name, n in SKIPPED.items()}
     for number, cut in enumerate(cuts):
-        rest = list(warc_format.cut(io.BytesIO(data[cut.offset :]), 7))
+        rest = list(warc_format.FORMAT.cut(io.BytesIO(data[cut.offset :]), 7))
         assert [one.records for one in rest] == [one.records for one in cuts[number:]]
 
 
@@ -61,7 +78,7 @@ def test_every_byte_is_in_one_cut(parts: list[bytes], data: st.DataObject) -> No
     whole = b"".join(parts)
     sizes = data.draw(st.lists(st.integers(1, 5_000), min_size=1, max_size=4))
     cuts = cuts_of(whole)
-    assert cuts == list(warc_format.cut(Dripping(whole, sizes), 256))
+    assert cuts == list(warc_format.FORMAT.cut(Dripping(whole, sizes), 256))
     assert sum(cut.length for cut in cuts) == len(whole)
     assert [cut.offset for cut in cuts] == [sum(one.length for one in cuts[:n]) for n in range(len(cuts))]
 

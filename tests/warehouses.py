@@ -12,15 +12,18 @@ from tempfile import TemporaryDirectory
 
 from msgspec.structs import replace
 
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry
 from pipeline.snapshots import fold
-from pipeline.staging import new_token, stage, stage_index, stage_run
+from pipeline.staging import new_token, stage, stage_fingerprints, stage_index, stage_run
 from pipeline.warehouse import Warehouse, open_warehouse
 from schemas.records import Article, Entity, Letter, Piece, Score
 from schemas.tables import Count, Run
 from transforms import copies
+from transforms.fingerprints import VERSION
 from transforms.identity import article_id, content_hash, letter_id
+from transforms.near import Rules
 from transforms.rows import rows_of
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -29,6 +32,7 @@ CODES = {"politics": "medtop:11000000", "sport": "medtop:15000000", "2024": "med
 """Topics of the samples; one looks like a number."""
 NAMES = {"Ada Verrin": "PERSON", "Northern Water Board": "ORG", "Oslo": "GPE", "Élan": "ORG"}
 """What the samples' names are found by."""
+TAXONOMY = "by hand 1"
 PAGE = "https://daily.example/politics/dam-report-1"
 
 
@@ -81,6 +85,7 @@ def enriched(article: Article) -> Article:
         article,
         entities=[*_mentions("title", article.title), *_mentions("body", article.body)],
         entity_model="none_by_hand 1",
+        taxonomy=TAXONOMY,
         topic_code=code,
         topic_source="section" if code else None,
         topic_score=1.0 if code else None,
@@ -106,15 +111,21 @@ def staged(warehouse: Warehouse, articles: Sequence[Article], input: str = "", l
     input = input or f"in/{number}.jsonl"
     now = START.replace(hour=12 + number % 12)
     read = [replace(one, input=input, position=place, read_at=now) for place, one in enumerate(articles)]
+    read = copies.with_fingerprints(read)
     ordered = sorted(read, key=copies.order)
     known = look_up(store, warehouse.history, copies.questions(ordered))
-    decided = copies.decide(ordered, known, lambda one: text_of(store, one), number)
+    rules = Rules()
+    past = look_up_near(store, warehouse.history, ordered, number, rules.look_back)
+    decided = copies.decide(ordered, known, lambda one: text_of(store, one), number, rules, past)
     done = [enriched(one) for one in decided]
     token = new_token()
     files = stage(store, token, number, rows_of(done, now, number))
     index = index_table(done, now, number)
     if len(index):
         stage_index(store, token, index)
+    fingerprints = fingerprint_table(done, now, number)
+    if len(fingerprints):
+        stage_fingerprints(store, token, fingerprint_bytes(fingerprints))
     run = _run(done, number, now)
     files.append(stage_run(store, token, run, str(now.date())))
     return Entry(
@@ -127,6 +138,8 @@ def staged(warehouse: Warehouse, articles: Sequence[Article], input: str = "", l
         topics=dict(Counter(one.topic for one in done if one.outcome == "unique")),
         files=files,
         index_rows=len(index),
+        fingerprint_rows=len(fingerprints),
+        fingerprint_version=VERSION,
     )
 
 
@@ -147,7 +160,7 @@ def _run(articles: Sequence[Article], number: int, now: datetime) -> Run:
         inputs=1,
         versions=["newsbeam 0", "identity 1"],
         models=["en: none_by_hand 1"],
-        taxonomy="by hand 1",
+        taxonomy=TAXONOMY,
         config_hash="0" * 16,
     )
 

@@ -26,6 +26,7 @@ from transforms.language import detect_all, language_code
 from transforms.pages import Opening, is_role, key, read_headline, read_opening, without_title
 from transforms.text import count_words, one_line, paragraphs
 from transforms.urls import canonical, host_name, same_site
+from transforms.wire import find_wire
 
 RULES = 1
 """Version of the rules by which records become articles; it stands in `extraction`."""
@@ -101,8 +102,9 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         raise Unreadable(Problem("NoText", "The record holds neither a title nor a text that is not page furniture."))
     address = _address(record)
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
-    date = _date(record, opening, body, address, updated, now, date_in_name(piece.input, dated_by, now))
+    date = _date(record, opening, body, address, updated, now, date_in_name(piece.named, dated_by, now))
     publisher = _label(record.source)
+    wire = find_wire(body, _names(record.authors) or opening.authors, publisher, (address.canonical,))
     who = identity(
         canonical_url=None if record.shared_address else address.canonical,
         id=record.id,
@@ -119,7 +121,7 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         title=title,
         summary=summary,
         body=text,
-        authors=_names(record.authors) or opening.authors,
+        authors=wire.authors,
         published_at=date.reading.moment if date.reading else None,
         updated_at=updated.moment if updated else None,
         date_source=date.source,
@@ -130,9 +132,13 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
         section=_label(record.section),
         categories=_labels(record.categories),
         image_url=_address_of_image(record.image_url),
+        wire=wire.agency,
         word_count=count_words(text),
         content_hash=content,
-        extraction=f"{piece.format} {RULES}",
+        fetched_url=record.fetched_url,
+        fetched_status=record.fetched_status,
+        fetched_bytes=record.fetched_bytes,
+        extraction=f"{record.how or piece.format} {RULES}",
         problems=[*record.problems, *_problems(record, title, text, address, date)],
         input=piece.named,
         read_at=now,
@@ -186,13 +192,18 @@ def _date(
         return Date(reading, record.date_source)
     if updated and record.date_source == "feed":  # many feeds have no other date
         return Date(updated, "feed")
-    shown = (date_in_line(one_line(text), now) for text in record.shown_dates)
-    text = next((found[0] for found in shown if found), None) or opening.published
+    shown = (_shown_date(one_line(text), now) for text in record.shown_dates)
+    text = next((found[0] for found in shown if found and not found[1]), None) or opening.published
     if text := text or date_in_dateline(body[0] if body else "", now, address.url, updated):
         return Date(text, "text")
     if reading := date_in_url(address.url, now):
         return Date(reading, "url")
     return Date(name, "file") if name else Date(None, "arrival")
+
+
+def _shown_date(text: str, now: datetime) -> tuple[Reading, bool] | None:
+    """The date in a short text, alone or behind a place: `Torvik, 12 May 2026`."""
+    return date_in_line(text, now) or date_in_line(text.partition(", ")[2], now)
 
 
 def _names(authors: Iterable[str]) -> list[str]:
@@ -276,6 +287,8 @@ def _article(found: Record | Failure, piece: Piece, data: bytes, now: datetime, 
     """A record's article, whatever happens to it. The one place where errors become letters."""
     if isinstance(found, Failure):
         return _dead(piece, found, now)
+    if found.known:
+        return Article(outcome="known", input=piece.input, read_at=now, position=found.position)
     try:
         return _made(found, piece, now, dated_by)
     except MemoryError:

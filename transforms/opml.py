@@ -10,7 +10,7 @@ from lxml import etree
 from msgspec import Struct
 
 from schemas.records import Problem
-from transforms.formats.base import MAX_RECORD
+from transforms.formats.base import HEAD, MAX_RECORD
 from transforms.formats.encoding import decode
 from transforms.text import one_line
 from transforms.urls import canonical
@@ -21,8 +21,14 @@ LONGEST_NAME = 500
 _BARE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
 _INNER_QUOTE = re.compile(r'(?<!=)(?<!= )"(?!\s{1,20}[\w:.-]{1,40}\s{0,9}=\s{0,9}"|\s{0,20}[/?]?>)')
 """A quotation mark that neither opens nor closes an attribute."""
+_INNER_TAG = re.compile(
+    r"<(?!/?(?:\w{1,20}:)?(?:opml|head|body|outline|title|docs|date\w*|owner\w*|expansion\w*|vert\w*|window\w*)\b|[!?])"
+    r"(?:(/?[a-z][^<>]{0,1000})>)?",
+    re.IGNORECASE,
+)
+"""A tag or a `<` inside of a text, as in a description: none of OPML's own."""
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_HEAD = re.compile(r"\s*(?:<\?xml[^<>]*\?>)?")
+_ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?opml\b", re.IGNORECASE)
 _OUTLINE = re.compile(r"\bxmlurl\s*=\s*[\"']", re.IGNORECASE)
 _FEED_SCHEME = re.compile(r"^feed:(?:(?://)?(?=(https?:))|(?=//))", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x00-\x1f]")
@@ -60,9 +66,10 @@ def parse_opml(data: bytes) -> FeedList:
     if len(data) > MAX_RECORD:
         raise NotAList(f"The list is longer than {MAX_RECORD:,} bytes.")
     text, note = decode(data)
-    root, problems = _tree(text)
+    start = _ROOT.search(text[:HEAD])
+    root, problems = _tree(text[start.start() :]) if start else (None, [])
     if root is None or _tag(root) != "opml":
-        raise NotAList("This is no OPML: its first element is not <opml>.")
+        raise NotAList("This is no OPML: there is no element <opml>.")
     problems += [note] if note else []
     feeds: dict[str, Listed] = {}
     for found in _outlines(root):
@@ -78,23 +85,30 @@ def parse_opml(data: bytes) -> FeedList:
     return FeedList(title=_title(root), feeds=tuple(feeds.values()), problems=_some(problems))
 
 
-def _tree(text: str) -> tuple[etree._Element | None, list[str]]:
-    """The list's elements; mended, and with the parser's first complaint, where it is no XML."""
-    body = text[_HEAD.match(text.lstrip("\ufeff")).end() :] if text else ""  # type: ignore[union-attr]
-    options = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+def _tree(body: str) -> tuple[etree._Element | None, list[str]]:
+    """The list's elements; mended, and with the parser's first complaint, where it is no XML.
+
+    Without what stood before it, a list has no DOCTYPE, and so no entities that could grow.
+    """
     try:
-        return etree.fromstring(body, etree.XMLParser(**options)), []
+        return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True)), []
     except (etree.XMLSyntaxError, ValueError) as error:
         problem = f"not well-formed XML: {str(error)[:200]}"
     try:
-        parser = etree.XMLParser(recover=True, **options)
+        parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True)
         return etree.fromstring(_mended(body), parser), [problem]
     except (etree.XMLSyntaxError, ValueError):
         return None, [problem]
 
 
 def _mended(body: str) -> str:
-    return _INNER_QUOTE.sub("&quot;", _CONTROLS.sub("", _BARE.sub("&amp;", body)))
+    text = _INNER_TAG.sub(_escaped, _CONTROLS.sub("", _BARE.sub("&amp;", body)))
+    return _INNER_QUOTE.sub("&quot;", text)
+
+
+def _escaped(tag: re.Match[str]) -> str:
+    inside = (tag[1] or "").replace('"', "&quot;")
+    return f"&lt;{inside}&gt;" if inside else "&lt;"
 
 
 def _outlines(root: "etree._Element") -> Iterator[Listed | str]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from schemas.records import Article, Chunk, Piece
 from transforms.article import InputChanged, read_piece
 from transforms.files import Inputs
-from transforms.formats import format_named
+from transforms.formats import format_named, polled
 from transforms.formats.base import MAX_RAW
 
 
@@ -45,5 +45,7 @@ def _read(
 
 
 def _unchanged(piece: Piece, store: Inputs) -> bool:
+    if piece.format == polled.FORMAT.name:  # it stands in the spool, whatever the feed does
+        return True
     info = store.info(piece.input)
     return info is not None and info.version == piece.version

@@ -13,6 +13,7 @@ import pyarrow as pa
 from schemas.records import Article, Entity
 from schemas.tables import TABLES, Mention, Run, Table
 
+_OF_ENTITIES = ("key", "name", "label", "country", "external_id")
 Place = tuple[str, ...]
 """The values of a table's partition columns, as texts."""
 _TABLE_OF = {"duplicate": "duplicates", "dead": "dead_letters"}
@@ -70,7 +71,7 @@ def entity_rows(articles: Sequence[Article], batch: int) -> pa.Table:
     owners, entities, found = zip(*rows, strict=True) if rows else ((), (), ())
     sources: dict[str, list[Any]] = {
         **{name: _all(name, owners) for name in ("article_id", "published_at", "source")},
-        **{name: _all(name, entities) for name in ("key", "name", "label", "country")},
+        **{name: _all(name, entities) for name in _OF_ENTITIES},
         **{name: _all(name, found) for name in Mention.__struct_fields__},
         "batch": [batch] * len(rows),
     }
@@ -111,6 +112,8 @@ def arrow_array(values: list[Any], kind: pa.DataType) -> pa.Array:
         fields = list(kind)
         parts = [arrow_array(_all(field.name, values), field.type) for field in fields]
         return pa.StructArray.from_arrays(parts, fields=fields)
+    if pa.types.is_map(kind):
+        values = [list(value.items()) for value in values]
     return pa.array(values, kind)
 
 

@@ -1,83 +1,197 @@
-"""Which topic the publisher gives an article: by its section, its categories or its address."""
+"""Topics: what the publisher says comes first (section, categories, address), then what the text model says."""
 
+import importlib
 import re
-import unicodedata
-from collections.abc import Iterable
-from functools import cache, lru_cache
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-import yaml
 from msgspec.structs import replace
 
+from schemas.errors import UsageError, WorldError
 from schemas.records import Article, Score
+from transforms.taxonomy import IPTC, UNCLASSIFIED, Taxonomy, one_topic, taxonomy
 from transforms.urls import path_segments
 
-TAXONOMY = "IPTC Media Topics 1"
-"""The set of topics that rows were filed under, and the version of our table; it stands in `runs`."""
-TABLE = Path(__file__).parent / "data" / "topics.yaml"
-_NO_WORD = re.compile(r"[\W_]+")
-_PARTS = re.compile(r"\s*(?:[/>|,;:»·&+]|\s-\s|\b(?:and|und|et|y|e|en)\b)\s*")
+Classify = Callable[[Sequence[str]], Sequence[Mapping[str, float]]]
+"""From texts (title, empty line, body) to each one's scores by slug, 0 to 1. No scores: the text cannot be told."""
+BEST = 3
+"""Scores that are kept."""
+THRESHOLD = 0.4
+LANGUAGES = ("en",)
+_NOTHING: dict[str, Any] = {
+    "topic": UNCLASSIFIED,
+    **dict.fromkeys(("topic_code", "topic_source", "topic_score", "topic_model")),
+    "topics": [],
+}
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-class Topics(NamedTuple):
-    """The topics: code by slug, name by slug, and slug by what publishers call it (folded)."""
+def is_function(model: str) -> bool:
+    """Whether a model is named as `module:function`, and not as a file."""
+    return _FUNCTION.fullmatch(model) is not None
 
-    codes: dict[str, str]
-    names: dict[str, str]
-    slugs: dict[str, str]
+
+class TextModel(NamedTuple):
+    """What tells topics from texts: its name, with its version, and the function."""
+
+    name: str
+    classify: Classify
+
+
+class Filing(NamedTuple):
+    """How articles are filed."""
+
+    path: str
+    """The taxonomy's file."""
+    model: TextModel
+    threshold: float
+    """A score below it leaves an article unclassified."""
+    languages: tuple[str, ...]
+    """The languages that the model reads; none named: all."""
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return taxonomy(self.path)
+
+    def reads(self, article: Article) -> bool:
+        """Whether the model can be asked; where the language is unknown, it has to see for itself."""
+        return article.language is None or not self.languages or article.language in self.languages
 
 
 @cache
-def topics() -> Topics:
-    """The table in data/topics.yaml. Raises ValueError if a name stands under two topics."""
-    table: dict[str, Any] = yaml.load(TABLE.read_bytes(), yaml.CSafeLoader)["topics"]
-    slugs: dict[str, str] = {}
-    for slug, topic in table.items():
-        for name in map(_folded, [*topic["sections"], topic["name"]]):
-            if slugs.setdefault(name, slug) != slug:
-                raise ValueError(f"{TABLE.name}: {name!r} stands under both {slugs[name]} and {slug}.")
-    codes = {slug: topic["code"] for slug, topic in table.items()}
-    return Topics(codes, {slug: topic["name"] for slug, topic in table.items()}, slugs)
+def filing(
+    path: str = IPTC, model: str = "", threshold: float = THRESHOLD, languages: tuple[str, ...] = LANGUAGES
+) -> Filing:
+    """How to file by a taxonomy (IPTC's by default) and a model: a file, or `module:function`; the default for IPTC's.
 
-
-def find_topic(article: Article) -> Article:
-    """The article with the topic that its section names; else its categories; else its address's path.
-
-    Each counts only if what it names is exactly one topic. Without any the article is `unclassified`, with nulls.
+    Raises UsageError or WorldError, which name the cure, if they cannot be loaded or do not fit each other.
     """
+    topics = taxonomy(path)
+    if path != IPTC and not model:
+        raise UsageError(f"topics.taxonomy is {path}: give topics.model too; `newsbeam topics train` makes one.")
+    return Filing(path, _text_model(model, topics), threshold, languages)
+
+
+def _text_model(model: str, topics: Taxonomy) -> TextModel:
+    if is_function(model):
+        return TextModel(model, _function(model))
+    from transforms.topic_model import DEFAULT, load_model
+
+    loaded = load_model(model or str(DEFAULT))
+    if loaded.taxonomy != topics.name:
+        raise UsageError(
+            f"The model {model} tells topics of {loaded.taxonomy!r}, not of {topics.name!r}: train it anew "
+            "(`newsbeam topics train`), or name its own topics.taxonomy."
+        )
+    return TextModel(loaded.name, loaded.classify)
+
+
+def _function(name: str) -> Classify:
+    module, _, function = name.partition(":")
+    try:
+        found: Classify = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise WorldError(f"topics.model {name}: {error}; is the module installed, or in PYTHONPATH?") from error
+    return found
+
+
+def find_topics(articles: Sequence[Article], filed: Filing) -> list[Article]:
+    """The articles, the unique ones with their topics.
+
+    The topic is the one that the section names; else the categories; else the address's path; each counts only if
+    what it names is exactly one topic. Else it is the text model's best, if that reaches the threshold.
+    Where anything fails on an article it is unclassified, and says so in `problems`.
+    """
+    result = [_named(one, filed) if one.outcome == "unique" else one for one in articles]
+    open_places = [
+        place
+        for place, one in enumerate(result)
+        if one.outcome == "unique" and one.topic == UNCLASSIFIED and filed.reads(one)
+    ]
+    for place, scores in zip(open_places, _scores([result[place] for place in open_places], filed), strict=True):
+        result[place] = _scored(result[place], scores, filed)
+    return result
+
+
+def _named(article: Article, filed: Filing) -> Article:
+    """The article with the topic that its publisher names; without one it is unclassified."""
+    plain = replace(article, taxonomy=filed.taxonomy.name, **_NOTHING)
+    try:
+        source, slug = publishers_topic(article, filed.path)
+    except Exception as error:
+        return _failed(plain, error)
+    if slug is None:
+        return plain
+    code = filed.taxonomy.topics[slug].code
+    scores = [Score(slug, 1.0)]
+    return replace(plain, topic=slug, topic_code=code, topic_source=source, topic_score=1.0, topics=scores)
+
+
+def publishers_topic(article: Article, path: str) -> tuple[str | None, str | None]:
+    """What names the topic, and its slug; Nones if nothing names exactly one."""
+    url = article.canonical_url or article.url
     named = {
-        "section": [article.section or ""],
+        "section": [article.section] if article.section else [],
         "category": article.categories,
-        "url": path_segments(article.canonical_url or article.url)[:-1],
+        "url": path_segments(url)[:-1] if url else [],
     }
     for source, labels in named.items():
-        if slug := one_topic(labels):
-            code = topics().codes[slug]
-            return replace(
-                article, topic=slug, topic_code=code, topic_source=source, topic_score=1.0, topics=[Score(slug, 1.0)]
-            )
-    return replace(article, topic="unclassified", topic_code=None, topic_source=None, topic_score=None, topics=[])
+        if labels and (slug := one_topic(labels, path)):
+            return source, slug
+    return None, None
 
 
-def one_topic(labels: Iterable[str]) -> str | None:
-    """The slug of the one topic that the labels name; None if they name none or several."""
-    found = {slug for label in labels for slug in named_topics(label)}
-    return found.pop() if len(found) == 1 else None
+def _scores(articles: Sequence[Article], filed: Filing) -> list[Mapping[str, float] | Exception]:
+    """The model's scores of each article; if it fails on all, of one after the other."""
+    if not articles:
+        return []
+    try:
+        found = filed.model.classify([f"{article.title}\n\n{article.body}" for article in articles])
+        return [_checked(scores, filed) for scores in _as_many(found, articles)]
+    except MemoryError:
+        raise
+    except Exception as error:
+        if len(articles) == 1:
+            return [error]
+        return [scores for article in articles for scores in _scores([article], filed)]
 
 
-@lru_cache(4096)
-def named_topics(label: str) -> frozenset[str]:
-    """The topics that a label names, as a whole (`Science and technology`) or by its parts (`News > Sport`)."""
-    slugs = topics().slugs
-    if slug := slugs.get(_folded(label)):
-        return frozenset([slug])
-    parts = (slugs.get(_folded(part)) for part in _PARTS.split(label[:200].lower()))
-    return frozenset(slug for slug in parts if slug)
+def _as_many(found: Sequence[Any], articles: Sequence[Article]) -> Sequence[Any]:
+    if len(found) != len(articles):
+        raise ValueError(f"{len(found)} results for {len(articles)} texts")
+    return found
 
 
-def _folded(label: str) -> str:
-    """Without case, accents and punctuation; `&` is `and`."""
-    plain = unicodedata.normalize("NFKD", label[:200].replace("&", " and ").casefold())
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return _NO_WORD.sub(" ", letters).strip()
+def _checked(scores: Mapping[str, float], filed: Filing) -> Mapping[str, float]:
+    for slug, score in scores.items():
+        if slug not in filed.taxonomy.topics:
+            raise ValueError(f"{slug!r} is no topic of {filed.taxonomy.name}")
+        if not 0 <= score <= 1:
+            raise ValueError(f"the score {score} of {slug} is not between 0 and 1")
+    return scores
+
+
+def _scored(article: Article, scores: Mapping[str, float] | Exception, filed: Filing) -> Article:
+    """The article with the best scores; the first is its topic if it reaches the threshold. Equal ones by name."""
+    if isinstance(scores, Exception):
+        return _failed(article, scores)
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:BEST]
+    topics = [Score(slug, round(float(score), 4)) for slug, score in best]
+    if not best or best[0][1] < filed.threshold:
+        return replace(article, topics=topics)
+    slug = topics[0].topic
+    return replace(
+        article,
+        topic=slug,
+        topic_code=filed.taxonomy.topics[slug].code,
+        topic_source="text",
+        topic_score=topics[0].score,
+        topic_model=filed.model.name,
+        topics=topics,
+    )
+
+
+def _failed(article: Article, error: Exception) -> Article:
+    reason = " ".join(str(error).split())[:200]
+    return replace(article, problems=[*article.problems, f"no topic: {type(error).__name__}: {reason}"])

@@ -40,6 +40,13 @@ def load(config: str | None, output: str | None, changes: Sequence[str], **more:
     return load_config(config, values | {key: value for key, value in more.items() if value})
 
 
+def config_and(what: str, config: str | None, value: str | None) -> tuple[str | None, str]:
+    """The configuration, which may be left out, and the argument after it."""
+    if config is None:
+        raise UsageError(f"What is asked? Give {what}.")
+    return (None, config) if value is None else (config, value)
+
+
 def whole_path(path: str) -> str:
     """A path as seen from here, whatever the configuration's root; an address as it is."""
     return path if "://" in path else os.path.abspath(path)

@@ -9,7 +9,13 @@ from pipeline.commands.shared import configured, load, print_json, whole_path
 
 @click.command(name="watch")
 @configured
-@click.option("--input", "inputs", multiple=True, metavar="PATH", help="Files, folders or globs to read; repeatable.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="PATH_OR_URL",
+    help="Files, folders or globs to read, feeds or OPML; repeatable.",
+)
 @click.option("--runner", metavar="NAME", help="Where to run; DirectRunner is this machine.")
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
 def watch_command(

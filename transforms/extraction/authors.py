@@ -72,8 +72,10 @@ def split_names(text: str) -> list[str]:
 
 
 def _of_part(part: str) -> Iterator[str]:
-    """`Lind, Senior Reporter, Courant`: behind a comma stands another name, a role or an agency."""
+    """`Ada Lind, Senior Reporter, Courant`: behind a comma stands a name, a role or an agency; `Lind, Ada` is one."""
     bits = [bit for bit in re.split(r"\s*,\s*", part.strip()) if bit]
+    if len(bits) == 2 and not any(" " in bit or _is_job(bit) for bit in bits):
+        bits = [", ".join(bits)]
     for at, bit in enumerate(bits):
         if _CREDIT.search(bit) or (at and (_is_job(bit) or len(bit.split()) > 4)) or (len(bits) > 1 and is_role(bit)):
             continue

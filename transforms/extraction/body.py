@@ -11,7 +11,7 @@ from functools import cache
 from html import unescape
 from typing import Any
 
-from transforms.extraction.metadata import Node
+from transforms.extraction.metadata import Node, text_of
 from transforms.extraction.prune import prune
 from transforms.identity import tokens
 from transforms.pages import key
@@ -55,7 +55,7 @@ def read_body(
     text = _trafilatura()(
         tree, include_comments=False, with_metadata=False, include_tables=True, include_formatting=False
     )
-    lines = [line for line in (text.text if text is not None else "").split("\n") if line.strip()]
+    lines = [line.removeprefix("- ") for line in (text.text if text is not None else "").split("\n") if line.strip()]
     told = articlebody(nodes)
     if len(told) > 3 * sum(map(len, lines)) + 500 and _agree(lines, told.split("\n"), 0.7):
         lines = told.split("\n")
@@ -153,8 +153,9 @@ def find_standfirst(tree: Any, description: str, body: Sequence[str]) -> str | N
     if len(description) <= 40 or any(_overlap(key(line), wanted) for line in body[:8]):
         return None
     for tag in tree.iter("p", "div", "span", "h2", "h3", "h4", "strong"):
-        text = "".join(tag.itertext()) if tag.tag in ("p", "h2", "h3", "h4") else tag.text or ""
-        if len(description) // 2 < len(text) < 2 * len(description) + 100 and key(text) == wanted:
+        most = 2 * len(description)
+        text = text_of(tag, most) if tag.tag in ("p", "h2", "h3", "h4") else (tag.text or "")[:most]
+        if len(description) // 2 < len(text) and key(text) == wanted:
             return " ".join(text.split())
     return None
 

@@ -121,17 +121,22 @@ def language(page: Page) -> str | None:
     return next((value for value in values if _LANGUAGE.fullmatch(value)), None)
 
 
+def addresses(page: Page) -> Iterator[str]:
+    """The addresses that the page gives as its own, the surest first."""
+    values = (value for _, found in told(page, "canonical_url") for value in found)
+    yield from (url for value in values if (url := _absolute(page, value)))
+
+
 def canonical_url(page: Page) -> str | None:
     """The first address that names a page; a site's front page only if the page may be that."""
     may_be_front = page.url is not None and not path_segments(page.url)
-    addresses = (_absolute(page, value) for _, found in told(page, "canonical_url") for value in found)
-    return next((url for url in addresses if url and (path_segments(url) or may_be_front)), None)
+    return next((url for url in addresses(page) if path_segments(url) or may_be_front), None)
 
 
 def image_url(page: Page) -> str | None:
     """The leading image."""
-    addresses = (_absolute(page, value) for _, found in told(page, "image_url") for value in found)
-    return next((url for url in addresses if url), None)
+    values = (value for _, found in told(page, "image_url") for value in found)
+    return next((url for value in values if (url := _absolute(page, value))), None)
 
 
 def _absolute(page: Page, url: str) -> str | None:

@@ -26,6 +26,8 @@ _LITTER = etree.XPath(
 )
 _CUT = "\ue000"
 """Of private use, so that it is in no text, and XML allows it."""
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What a reference such as `&#1;` can stand for, and lxml does not take back."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,1000}>")
 _ESCAPED_TAG = re.compile(r"&lt;(?:p|br|div|a|em|strong|h\d)\b")
 _MARKUP = re.compile(
@@ -66,10 +68,10 @@ def _text_of(tree: Any) -> str:
         drop(tag)
     for tag in tree.iter(etree.Element):
         if tag.tag in _BLOCKS:
-            tag.text = _CUT + (tag.text or "")
-            tag.tail = _CUT + (tag.tail or "")
+            tag.text = _CUT + _NOT_XML.sub("", tag.text or "")
+            tag.tail = _CUT + _NOT_XML.sub("", tag.tail or "")
         elif tag.tag in ("td", "th"):
-            tag.tail = " " + (tag.tail or "")
+            tag.tail = " " + _NOT_XML.sub("", tag.tail or "")
     return "".join(tree.itertext())
 
 

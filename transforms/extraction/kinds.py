@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from schemas.records import Problem
 from transforms.extraction.fields import Page, texts
-from transforms.extraction.metadata import as_list, is_article, types_of
+from transforms.extraction.metadata import as_list, is_article, text_of, types_of
 from transforms.text import count_words
 from transforms.urls import path_segments
 
@@ -19,14 +19,17 @@ SHORT = 120
 STUB = 60
 """Words below which what stands before a paywall is not kept: often the first sentence. Of two stubs in the
 benchmark with 94 and 106 words the text is wanted."""
+PART = 200
+"""Words below which a text before a paywall is noted to be perhaps only a part."""
 VERY_SHORT = 40
 """Words below which a text can be the caption of pictures."""
 MANY_TEASERS = 6
 """Headings that are links, from which a page without a text of its own is a list of articles."""
-WORDS_A_TEASER = 60
+WORDS_A_TEASER = 40
 
 _ERROR = re.compile(
-    r"(?:error )?(?:40[0134]|410|429|50[0-4])\b|(?:page|article|story|file|seite|artikel) (?:was )?"
+    r"(?:error )?(?:40[0134]|410|429|50[0-4])(?:\W*$|\W+(?:[|–-]|error|not|page|forbidden|bad|service|gone)\b)"
+    r"|(?:page|article|story|file|seite|artikel) (?:was )?"
     r"(?:not found|nicht gefunden)"
     r"|(?:page|site|seite).{0,20}(?:not available|unavailable|nicht verfügbar)|access denied|forbidden|bad gateway"
     r"|service (?:temporarily )?unavailable|internal server error|gateway time-?out|just a moment|attention required"
@@ -65,7 +68,7 @@ _NEXT = re.compile(r"\d+\s*;\s*url\s*=", re.IGNORECASE)
 class Signs(NamedTuple):
     """What tells the kind of a page."""
 
-    title: str
+    titles: Sequence[str]
     words: int
     """In its text."""
     calls_itself_article: bool
@@ -75,15 +78,16 @@ class Signs(NamedTuple):
     path: list[str] | None
     """Of its address; None if no address is known."""
     is_dated: bool
+    """By its metadata, or by the only time that it shows: lists show several."""
 
 
 def read_signs(page: Page, address: str | None, titles: Sequence[str], body: Sequence[str], is_dated: bool) -> Signs:
-    """The signs of a page; `address` is its own, or the one that it names."""
+    """The signs of a page; `address` is its own, or the one that it gives, even if that is a front page."""
     og_type = next(iter(texts(page, "meta og:type")), "").lower()
     says_so = is_article(page.data.article) or bool(page.data.items.get("headline")) or og_type == "article"
     types = " ".join(types_of(node) for node in page.data.nodes)
     path = path_segments(address) if address else None
-    return Signs(titles[0] if titles else "", count_words(" ".join(body)), says_so, types, og_type, path, is_dated)
+    return Signs(titles, count_words(" ".join(body)), says_so, types, og_type, path, is_dated)
 
 
 def other_kind(page: Page, signs: Signs) -> Problem | None:
@@ -94,9 +98,9 @@ def other_kind(page: Page, signs: Signs) -> Problem | None:
         return Problem("PaywallStub", f"Only {signs.words} words stand before the paywall.")
     if signs.calls_itself_article and signs.words:
         return None
-    if signs.path == [] and not signs.is_dated:
+    if signs.path == [] and (not signs.is_dated or _teasers(page) >= MANY_TEASERS):
         return Problem("FrontPage", "The address is a site's front page.")
-    if "SearchResultsPage" in signs.types or _SEARCH.match(signs.title) or _is_search(signs):
+    if "SearchResultsPage" in signs.types or _matching(_SEARCH, signs) or _is_search(signs):
         return Problem("SearchPage", "The page lists what a search found.")
     if _is_section(page, signs):
         return Problem("SectionPage", "The page is a list of articles.")
@@ -105,9 +109,10 @@ def other_kind(page: Page, signs: Signs) -> Problem | None:
 
 def _without_text(page: Page, signs: Signs) -> Problem | None:
     """Kinds that can call themselves article, and have hardly any text."""
-    if signs.words < SHORT and _ERROR.match(signs.title):
-        return Problem("ErrorPage", f"The page says: {signs.title[:100]}")
-    if signs.words < SHORT and _is_login(page, signs):
+    longest = VERY_SHORT if signs.calls_itself_article else SHORT
+    if signs.words < longest and (title := _matching(_ERROR, signs)):
+        return Problem("ErrorPage", f"The page says: {title[:100]}")
+    if signs.words < longest and _is_login(page, signs):
         return Problem("LoginPage", "The page asks to log in.")
     if signs.words < VERY_SHORT and any(map(_NEXT.match, page.data.meta.get("refresh", []))):
         return Problem("RedirectPage", "The page only sends on to another.")
@@ -120,7 +125,11 @@ def _without_text(page: Page, signs: Signs) -> Problem | None:
 
 def _is_login(page: Page, signs: Signs) -> bool:
     has_password = page.tree.xpath('boolean(.//input[@type="password"])')
-    return (has_password and not signs.calls_itself_article) or _LOGIN.match(signs.title) is not None
+    return (has_password and signs.words < VERY_SHORT) or _matching(_LOGIN, signs) is not None
+
+
+def _matching(pattern: re.Pattern[str], signs: Signs) -> str | None:
+    return next((title for title in signs.titles if pattern.match(title)), None)
 
 
 def _is_gallery(page: Page, signs: Signs) -> bool:
@@ -137,10 +146,20 @@ def _is_section(page: Page, signs: Signs) -> bool:
     """A list by type or address, or by many headings that are links and no more text than teasers have."""
     if signs.is_dated and signs.words >= SHORT:
         return False
-    teasers = len(page.tree.xpath(".//*[self::h2 or self::h3 or self::h4][.//a or parent::a]"))
+    teasers = _teasers(page)
     is_list = re.search("CollectionPage|ItemList|ProfilePage", signs.types) is not None
     is_list = is_list or (signs.path is not None and not _SECTION_PATHS.isdisjoint(signs.path[:-1] or signs.path))
     return teasers >= (2 if is_list else MANY_TEASERS) and signs.words <= WORDS_A_TEASER * teasers
+
+
+def _teasers(page: Page) -> int:
+    """Headings that are links."""
+    return len(page.tree.xpath(".//*[self::h2 or self::h3 or self::h4][.//a or parent::a]"))
+
+
+def cut_short(page: Page, signs: Signs) -> list[str]:
+    """A note where a text that is kept may be only the part before a paywall."""
+    return ["perhaps cut short by a paywall"] if signs.words < PART and is_behind_paywall(page) else []
 
 
 def is_behind_paywall(page: Page) -> bool:
@@ -152,5 +171,5 @@ def is_behind_paywall(page: Page) -> bool:
 
 
 def _asks_to_subscribe(tree: Any) -> bool:
-    shown = (" ".join("".join(tag.itertext()).split()) for tag in tree.iter("p", "h2", "h3", "h4", "strong"))
+    shown = (text_of(tag) for tag in tree.iter("p", "h2", "h3", "h4", "strong"))
     return any(_PAYWALL.search(text) for text in shown if len(text) < 300)

@@ -21,6 +21,8 @@ MOST_ATTRIBUTES = 1_000
 """Attributes of one tag: libxml2 puts each behind the last, so 40,000 take 2 s."""
 MOST_TEXT = 4_000_000
 """Characters of markup without scripts and the like. 1,000 pages of a novel have 2 million."""
+MOST_NESTED = 40_000_000
+"""Characters of text times the levels that they lie in: each level is gone through again. News pages have 2 million."""
 SMALL = 150_000
 """Characters up to which a page can be parsed before it is counted: its attributes cost half a second at worst."""
 DEEPEST = 250
@@ -32,8 +34,12 @@ _DATA = re.compile(r"""data:[\w/+.-]{1,60};[^"')\s>]{500,}""")
 _UNSEEN = ("style", "svg", "template", "select", "datalist", "iframe", "object", "canvas", "map", "math")
 
 
-def read_markup(markup: bytes, charset: str | None) -> tuple[Any, list[str]]:
-    """The page's tree (of lxml), and notes on what was guessed. Raises NotAnArticle beyond a limit."""
+def read_markup(markup: bytes, charset: str | None) -> tuple[list[Any], list[str]]:
+    """The page's elements (of lxml), the root first, and notes on what was guessed.
+
+    As long as the list is held, lxml need not make an object for each anew whenever the tree is walked. Raises
+    NotAnArticle beyond a limit.
+    """
     try:
         text, note = decode_page(markup, charset)
     except UnicodeDecodeError as error:
@@ -45,9 +51,10 @@ def read_markup(markup: bytes, charset: str | None) -> tuple[Any, list[str]]:
         _Counter(text).check()
     tree = parse(text)
     etree.strip_elements(tree, *_UNSEEN, with_tail=False)
-    if sum(1 for _ in tree.iter(etree.Element)) > MOST_TAGS:
+    elements = list(tree.iter(etree.Element))
+    if len(elements) > MOST_TAGS:
         raise _too_many_tags()
-    return tree, [note] if note else []
+    return elements, [note] if note else []
 
 
 def parse(text: str) -> Any:
@@ -80,7 +87,8 @@ class _Counter:
     """Counts a page with the parser's own tokens, but without a tree: 3 us for each tag."""
 
     def __init__(self, text: str) -> None:
-        self.tags = self.unseen = 0
+        self.tags = self.unseen = self.depth = self.nested = 0
+        self.skipping = False
         self.text = text
 
     def check(self) -> None:
@@ -90,11 +98,14 @@ class _Counter:
         for at in range(0, len(data), 1 << 16):
             parser.feed(data[at : at + (1 << 16)])
         parser.close()
+        if self.nested > MOST_NESTED:
+            raise NotAnArticle("TooDeep", "The page's text lies in too many levels of tags.")
         if len(data) - self.unseen > MOST_TEXT:
             raise NotAnArticle("PageTooLong", f"The page holds more than {MOST_TEXT:,} characters of markup and text.")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.skipping = tag in ("script", "style")
+        self.depth += 1
         self.tags += tag not in _TEXTLESS
         if self.tags > MOST_TAGS:
             raise _too_many_tags()
@@ -103,9 +114,13 @@ class _Counter:
 
     def end(self, tag: str) -> None:
         self.skipping = False
+        self.depth -= 1
 
     def data(self, text: str) -> None:
-        self.unseen += len(text) if self.skipping else 0
+        if self.skipping:
+            self.unseen += len(text)
+        else:
+            self.nested += self.depth * len(text)
 
     def close(self) -> None:
         """Nothing is built."""

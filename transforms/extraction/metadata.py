@@ -56,6 +56,17 @@ def plain(value: object) -> str:
     return one_line(_TAG.sub(" ", text) if "<" in text else text)
 
 
+def text_of(tag: Any, most: int = 1_000) -> str:
+    """The text in an element, on one line, up to so many characters: elements can lie in each other 250 deep."""
+    parts: list[str] = []
+    for part in tag.itertext():
+        parts.append(part[:most])
+        most -= len(part)
+        if most <= 0:
+            break
+    return " ".join("".join(parts).split())
+
+
 def as_list(value: object) -> list[Any]:
     """Whatever stands there as a list, since JSON-LD lets one value stand for a list of one."""
     return value if isinstance(value, list) else [] if value is None else [value]
@@ -156,4 +167,4 @@ def _item_value(tag: Any, name: str) -> str:
     if not value and tag.get("itemscope") is not None:
         names = tag.xpath('.//*[@itemprop="name" or @itemprop="url"]')
         return _item_value(names[0], "") if names else ""
-    return plain(value or "".join(tag.itertext())[:500])
+    return plain(value or text_of(tag))

@@ -9,6 +9,7 @@ from transforms.extraction.body import find_standfirst, read_body
 from transforms.extraction.errors import NotAnArticle
 from transforms.extraction.fields import (
     Page,
+    addresses,
     canonical_url,
     first,
     image_url,
@@ -17,7 +18,7 @@ from transforms.extraction.fields import (
     site_names,
     told,
 )
-from transforms.extraction.kinds import other_kind, read_signs
+from transforms.extraction.kinds import cut_short, other_kind, read_signs
 from transforms.extraction.markup import is_too_deep, read_markup
 from transforms.extraction.metadata import read_metadata
 from transforms.extraction.shown import shown_dates
@@ -35,7 +36,8 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     `url` is where the page is from, if that is known; `charset` what the server said of its encoding.
     Raises NotAnArticle for a page that is something else, or beyond a limit.
     """
-    tree, notes = read_markup(markup, charset)
+    elements, notes = read_markup(markup, charset)
+    tree = elements[0]
     page = Page(tree, read_metadata(tree), url)
     sites = site_names(page)
     titles = read_titles(page, sites)
@@ -43,13 +45,14 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
     authors = read_authors(page, sites)
     section, categories = section_and_categories(page, title)
     description = first(page, "summary") or ""
-    dates = list(dict.fromkeys(value for _, values in told(page, "published") for value in values[:3]))
-    named = canonical_url(page)
-    address = url or named
+    dated = {place: values[:3] for place, values in told(page, "published")}
+    dates = list(dict.fromkeys(value for values in dated.values() for value in values))
+    is_dated = any(place != "page time" for place in dated) or sum(1 for _ in tree.iter("time")) == 1
+    address = url or next(addresses(page), None)
     fields: dict[str, Any] = {
         "title": title,
         "url": url,
-        "canonical_url": named,
+        "canonical_url": canonical_url(page),
         "published": dates[0] if dates else None,
         "more_dates": dates[1:MOST_DATES],
         "shown_dates": shown_dates(tree, needs_any=not dates and not date_in_url(address, FAR_AHEAD)),
@@ -62,14 +65,14 @@ def extract(markup: bytes, url: str | None = None, charset: str | None = None) -
         "image_url": image_url(page),
     }
     body = read_body(tree, page.data.nodes, titles, authors, description)
-    signs = read_signs(page, address, titles, body, bool(dates))
+    signs = read_signs(page, address, titles, body, is_dated)
     if problem := other_kind(page, signs):
         raise NotAnArticle(problem.error_class, problem.error)
     if not body:
         raise _no_text(tree)
     fields["summary"] = find_standfirst(tree, description, body) or description
     fields["text"] = "\n\n".join(body)
-    fields["problems"] = [*notes, *page.data.problems]
+    fields["problems"] = [*notes, *page.data.problems, *cut_short(page, signs)]
     return {name: value for name, value in fields.items() if value}
 
 

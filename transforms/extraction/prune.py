@@ -6,19 +6,19 @@ from typing import Any
 
 from lxml import etree
 
+from transforms.extraction.metadata import text_of
 from transforms.pages import key
 
 _BODY = re.compile(r"body|content|article|text|story")
 _NO_BODY = re.compile(r"comment|footer|related|teaser|card")
 _READ = ("script", "noscript", "link", "meta")
 """What metadata is read from, and no text: without it trafilatura, which copies the page four times, is faster."""
-_CAPTIONS = (
-    './/*[self::p or self::div or self::span or self::figcaption][contains(@class, "caption") or'
-    ' contains(@class, "Caption")]'
-)
+_CAPTION = re.compile("[cC]aption")
 _KICKER = re.compile(r"kicker|dachzeile|eyebrow|overline|spitzmarke|topline", re.IGNORECASE)
 _STANDFIRST = re.compile(r"standfirst|vorspann|sub-?title|sub-?head|\bde[ck]k?\b|chapeau|entradilla|ingress|lead", re.I)
 LONGEST_KICKER = 80
+LONGEST_LIST = 20_000
+"""Characters of a list that can be one of links; more are not counted."""
 SHORTEST_COLUMN = 300
 """Characters of a table's cell that is a column of a page's layout."""
 LONGEST_LINK = 200
@@ -33,7 +33,7 @@ def prune(tree: Any, description: str = "") -> None:
     etree.strip_elements(tree, *_READ, with_tail=False)
     open_tables(tree)
     join_twins(tree)
-    for tag in [*_link_paragraphs(tree), *_link_lists(tree), *_captions(tree), *_above_text(tree, description)]:
+    for tag in [*_link_paragraphs(tree), *_link_lists(tree), *_by_name(tree, description)]:
         drop(tag)
 
 
@@ -99,20 +99,16 @@ def _link_lists(tree: Any) -> Iterator[Any]:
         items = [item for item in each if item.tag == "li"]
         if items and all(item.find(".//a") is not None for item in items):
             text, linked = _lengths(each)
-            if linked >= 0.8 * text:
+            if text < LONGEST_LIST and linked >= 0.8 * text:
                 yield each
 
 
-def _captions(tree: Any) -> list[Any]:
-    """Captions that stand in no figure."""
-    return list(tree.xpath(_CAPTIONS))
-
-
-def _above_text(tree: Any, description: str) -> Iterator[Any]:
-    """Kickers, and the standfirst if it is the page's description; both by the names that publishers use."""
+def _by_name(tree: Any, description: str) -> Iterator[Any]:
+    """By the names that publishers use: captions that stand in no figure, kickers, and the standfirst if it is the
+    page's description."""
     for tag in tree.iter("p", "div", "span", "h2", "h3", "h4", "strong"):
         name = tag.get("class")
-        if name and (_is_kicker(tag, name) or (_STANDFIRST.search(name) and _says(tag, description))):
+        if name and (_CAPTION.search(name) or _is_kicker(tag, name) or _is_standfirst(tag, name, description)):
             yield tag
 
 
@@ -120,8 +116,10 @@ def _is_kicker(tag: Any, name: str) -> bool:
     return _KICKER.search(name) is not None and _length(tag) <= LONGEST_KICKER
 
 
-def _says(tag: Any, description: str) -> bool:
-    return bool(description) and key("".join(tag.itertext())) == key(description)
+def _is_standfirst(tag: Any, name: str, description: str) -> bool:
+    if not description or not _STANDFIRST.search(name):
+        return False
+    return key(text_of(tag, 2 * len(description))) == key(description)
 
 
 def _lengths(tag: Any) -> tuple[int, int]:
@@ -133,4 +131,4 @@ def _lengths(tag: Any) -> tuple[int, int]:
 
 
 def _length(tag: Any) -> int:
-    return len(" ".join("".join(tag.itertext()).split()))
+    return len(text_of(tag, LONGEST_LIST))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from transforms.extraction.metadata import Metadata, Node, as_list, plain, types_of
+from transforms.extraction.metadata import Metadata, Node, as_list, plain, text_of, types_of
 from transforms.pages import key
 
 LONGEST_BYLINE = 90
@@ -32,7 +32,7 @@ _GENERIC = frozenset(("home", "start", "startseite", "accueil", "inicio", "news"
 
 
 def _texts_at(tree: Any, path: str) -> Iterator[str]:
-    return (" ".join("".join(tag.itertext()).split()) for tag in tree.iterfind(path))
+    return (text_of(tag) for tag in tree.iterfind(path))
 
 
 def _canonical(tree: Any, data: Metadata) -> list[str]:
@@ -47,9 +47,13 @@ def _lang(tree: Any, data: Metadata) -> list[str]:
 
 def _times(tree: Any, data: Metadata) -> list[str]:
     """The first that is marked as of publication, or stands in the article: others are of teasers and comments."""
-    marked = tree.xpath('//*[@itemprop="datePublished"] | //time[@pubdate] | //header//time | //article//time')
-    found = [tag.get("content") or tag.get("datetime") for tag in marked or tree.xpath("//time[@datetime]")]
-    return [text for text in found if text][:1]
+    found = [tag for tag in tree.iter("time") if tag.get("datetime")]
+    inside = (tag for tag in found if tag.get("pubdate") is not None or _is_inside(tag))
+    return [tag.get("datetime") for tag in [*islice(inside, 1), *found][:1]]
+
+
+def _is_inside(tag: Any) -> bool:
+    return any(parent.tag in ("article", "header") for parent in tag.iterancestors())
 
 
 def _breadcrumb(tree: Any, data: Metadata) -> list[str]:
@@ -71,7 +75,7 @@ def _crumb(entry: Node) -> str:
 def _bylines(tree: Any, data: Metadata) -> Iterator[str]:
     for path, needs_by in _BYLINES:
         for tag in tree.xpath(path)[:20]:
-            text = plain(tag.get("content") if tag.tag == "meta" else " ".join(tag.itertext())[:500])
+            text = plain(tag.get("content") if tag.tag == "meta" else text_of(tag))
             text = _AFTER_NAMES.sub("", text)
             if 1 < len(text) <= LONGEST_BYLINE and (BY.match(text) or not needs_by):
                 yield text
@@ -83,7 +87,7 @@ def shown_dates(tree: Any, needs_any: bool) -> list[str]:
     On 22 pages of the article extraction benchmark that have no date in their metadata they name the right day on
     13, mostly with a time, and htmldate on 7 of the others, in 1 to 5 ms (with its extensive search up to 54).
     """
-    texts = (" ".join("".join(tag.itertext())[:500].split()) for tag in islice(_dated(tree), MOST_DATED))
+    texts = (text_of(tag) for tag in islice(_dated(tree), MOST_DATED))
     parts = (part for text in texts if len(text) < 4 * LONGEST_DATE for part in _BAR.split(text))
     found = list(dict.fromkeys(part for part in parts if 6 < len(part) <= LONGEST_DATE and _YEAR.search(part)))
     return found[:5] or ([guess] if needs_any and (guess := _guess(tree)) else [])

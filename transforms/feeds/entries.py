@@ -49,7 +49,7 @@ def _settled(entry: Entry, id_is_its_own: bool, address_is_shared: bool) -> Entr
 
 
 class Place(NamedTuple):
-    """Where an entry stands: its number in the input, and its bytes."""
+    """Where an entry stands: its number in the input, and the bytes there that it is in."""
 
     position: int
     offset: int
@@ -57,17 +57,16 @@ class Place(NamedTuple):
 
 
 def found_in(feed: Feed, feed_url: str | None, places: Iterable[Place]) -> Iterator[Record | Failure]:
-    """A Record for each entry, or a Failure that says why there is none, in the feed's order.
+    """What becomes of each entry, in the feed's order. What was wrong with the feed stands in each of them."""
+    for entry, place in zip(feed.entries, places, strict=True):
+        yield found(replace(entry, problems=[*feed.problems, *entry.problems]), feed_url, place)
 
-    What was wrong with the feed stands in each of them. `feed_url` is the feed's name for good.
-    """
-    for entry, (position, offset, length) in zip(feed.entries, places, strict=True):
-        fields = asdict(entry)
-        problem = fields.pop("problem")
-        fields["problems"] = [*feed.problems, *entry.problems]
-        if problem:
-            raw = msgspec.json.encode({key: value for key, value in fields.items() if value})
-            yield Failure(position=position, offset=offset, length=length, raw=raw[:MAX_RAW], problem=problem)
-        else:
-            place: dict[str, Any] = {"position": position, "offset": offset, "length": length}
-            yield Record(**place, **fields, feed_url=feed_url, date_source="feed")
+
+def found(entry: Entry, feed_url: str | None, place: Place) -> Record | Failure:
+    """The entry as a Record, or a Failure that says why it is none. `feed_url` is the feed's name for good."""
+    if entry.problem:
+        raw = msgspec.json.encode(entry)[:MAX_RAW]
+        return Failure(**place._asdict(), raw=raw, problem=entry.problem)
+    fields: dict[str, Any] = place._asdict() | asdict(entry)
+    del fields["problem"]
+    return Record(**fields, feed_url=feed_url, date_source="feed")

@@ -24,7 +24,7 @@ _ENDS = re.compile(r"</(?:[\w.-]+:)?(?:rss|rdf|feed|channel)\s*>", re.IGNORECASE
 _CUT_OFF = Problem("TruncatedEntry", "The feed ends inside of this entry.")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITY = re.compile(r"&(?:#(\d{1,20}|[xX][0-9a-fA-F]{1,20})|(\w{2,31}));")
-_XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
+_MARKUP_SIGNS = frozenset("&<>\"'")
 _LITERAL = frozenset(("text/plain",))
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:\?|$)", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -60,7 +60,8 @@ def mended(text: str) -> str:
 def _read_entity(found: re.Match[str]) -> str:
     number, name = found.groups()
     if name:
-        return found[0] if name in _XML_ENTITIES else html5.get(f"{name};", found[0])
+        sign = html5.get(f"{name};", found[0])
+        return found[0] if sign in _MARKUP_SIGNS else sign
     code = int(number[1:], 16) if number[0] in "xX" else int(number)
     is_character = code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0xFFFF < code < 0x110000
     return found[0] if is_character else "\ufffd"
@@ -113,9 +114,11 @@ def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
     description = _markup(one.get("summary"), one.get("summary_detail"), base, shared.kind)
     text = max(filter(None, map(clean, contents)), key=len, default=None)
     summary = clean(description) if description else None
+    publisher = plain_title(source.get("title"))
     title = plain_title(one.get("title"), _title_is_html(one.get("title_detail"), shared.kind))
+    pictures = (first_image(markup.value, markup.base) for markup in (*contents, description) if markup)
     return Entry(
-        title=title,
+        title=title.removesuffix(f" - {publisher}") or None if title else None,  # Google News puts it there
         summary=summary if text and summary != text else None,
         text=text or summary,
         id=_text(one.get("id")),
@@ -124,15 +127,9 @@ def _entry(one: Found, base: str | None, shared: Shared) -> Entry:
         updated=_date(one, "updated"),
         authors=_authors(one) or _authors(source) or shared.authors,
         language=_language(one) or _text(source.get("language")) or shared.language,
-        source=plain_title(source.get("title")) or shared.title,
+        source=publisher or shared.title,
         categories=_categories(one),
-        image_url=_image(one, base)
-        or next(
-            filter(
-                None, (first_image(one.value, one.base) for one in [*contents, *([description] if description else [])])
-            ),
-            None,
-        ),
+        image_url=_image(one, base) or next(filter(None, pictures), None),
     )
 
 

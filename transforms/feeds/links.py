@@ -12,20 +12,9 @@ _REDIRECTORS = re.compile(
     r"(?:\.(?:php|aspx?|html?))?/?$",
     re.IGNORECASE,
 )
-_TARGETS = (
-    "url",
-    "u",
-    "q",
-    "target",
-    "dest",
-    "destination",
-    "redirect",
-    "redirect_url",
-    "redirect_uri",
-    "to",
-    "link",
-    "z",
-)
+_TARGET_NAMES = "url u q target dest destination redirect redirect_url redirect_uri to link z"
+_TARGETS = _TARGET_NAMES.split()
+"""Parameters in which redirectors name where they lead, the surest first."""
 _GOOGLE_NEWS = re.compile(r"/(?:rss/)?articles/([\w=-]{20,2000})")
 _ADDRESS_IN_BYTES = re.compile(rb"https?://[\x21-\x7e]+")
 

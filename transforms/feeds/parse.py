@@ -8,18 +8,19 @@ from transforms.feeds.from_json import read_json
 from transforms.feeds.from_xml import read_xml
 from transforms.feeds.records import Feed, NotAFeed
 from transforms.formats.base import HEAD, MAX_RECORD
-from transforms.formats.encoding import decode
+from transforms.formats.encoding import decode_page
 from transforms.formats.text import is_text
 
 ROOTS = ("rss", "rdf", "feed", "channel", "entry")
 """Elements that a feed begins with, whatever their prefix: RSS, RDF, Atom, RSS without its root, an entry by itself."""
 _NAME = r"(?:[\w.-]{1,40}:)?([\w.-]{1,60})"
-_ROOT = re.compile(
-    r"(?:\s|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*"
+_ROOT = re.compile(  # atomic, or many comments in a row would be tried in all ways
+    r"(?>\s+|<\?[^>]{0,2000}>|<!--.{0,20000}?-->|<!DOCTYPE[^<>\[]{0,2000}(?:\[.{0,20000}?\]\s*)?>)*+"
     rf"<{_NAME}",
     re.DOTALL | re.IGNORECASE,
 )
 _FEED_TAG = re.compile(r"<(?:[\w.-]{1,40}:)?(?:rss|rdf|feed)\b(?=[^<>]{0,2000}>)", re.IGNORECASE)
+_WRAPPED = re.compile(r"<body\b[^<>]{0,500}>\s*(?=<(?:rss|feed|rdf:RDF)\b)", re.IGNORECASE)
 _JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version\\?/1')
 _HTML = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 _CHALLENGE = re.compile(
@@ -40,7 +41,7 @@ _OTHERS = {
 
 def is_feed(head: str) -> bool:
     """Whether a text that begins so is a feed, as far as can be seen."""
-    return root_of(head) in ROOTS or is_json_feed(head)
+    return root_of(head) in ROOTS or is_json_feed(head) or _WRAPPED.search(head[:5_000]) is not None
 
 
 def root_of(head: str) -> str | None:
@@ -50,7 +51,7 @@ def root_of(head: str) -> str | None:
 
 
 def is_json_feed(head: str) -> bool:
-    """Whether a text that begins so is a JSON Feed: its version is among the first things in it."""
+    """Whether a text is a JSON Feed: it says so by its version."""
     return head.lstrip("\ufeff \t\r\n").startswith("{") and _JSON_FEED.search(head) is not None
 
 
@@ -60,7 +61,7 @@ def parse_feed(data: bytes, url: str | None = None, content_type: str | None = N
     Nothing is fetched and no entity expanded; bodies up to 16 MB. Raises NotAFeed for anything else.
     """
     text, problems = _as_text(data, content_type)
-    if is_json_feed(text[:HEAD]):
+    if is_json_feed(text):
         feed = read_json(text, url)
     elif root_of(text[:HEAD]) in ROOTS:
         feed = read_xml(text, url)
@@ -69,10 +70,6 @@ def parse_feed(data: bytes, url: str | None = None, content_type: str | None = N
         feed = read_xml(text[begins:], url)
     else:
         raise _instead(text[:HEAD])
-    return _with_problems(feed, problems)
-
-
-def _with_problems(feed: Feed, problems: list[str]) -> Feed:
     return replace(feed, problems=(*problems, *feed.problems)) if problems else feed
 
 
@@ -81,7 +78,7 @@ def _as_text(data: bytes, content_type: str | None) -> tuple[str, list[str]]:
         raise NotAFeed("EmptyBody", "The body is empty.")
     if len(data) > MAX_RECORD:
         raise NotAFeed("FeedTooLong", f"The feed is longer than {MAX_RECORD:,} bytes.")
-    if not is_text(data[:HEAD]) and not wide_encoding(data):
+    if not is_text(data[:HEAD].replace(b"\0", b"")) and not wide_encoding(data):
         raise NotAFeed("BinaryBody", "The body is binary, not a feed.")
     return _decoded(data, content_type)
 
@@ -101,44 +98,27 @@ def wide_encoding(head: bytes) -> str | None:
     return next((name for beginning, name in _WIDE.items() if head.startswith(beginning)), None)
 
 
-_DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*['\"]([\w.:-]{1,40})['\"]")
 _CHARSET = re.compile(r"charset\s*=\s*['\"]?([\w.:-]{1,40})", re.IGNORECASE)
 
 
 def _decoded(data: bytes, content_type: str | None) -> tuple[str, list[str]]:
-    """As the byte order mark says, the XML declaration, or the server, if it fits; else whatever does."""
+    """The text as the bytes, the server or the XML declaration say, whichever fits; and notes on what did not."""
     if wide := wide_encoding(data):
         return data.decode(wide, "replace"), []
-    if not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        declared = _DECLARED.match(data[:1000])
-        served = _CHARSET.search(content_type or "")
-        names = [declared[1].decode()] if declared else []
-        names += [served[1]] if served else []
-        for name in names:
-            try:
-                return data.decode(_ENCODINGS.get(name.lower(), name)), []
-            except (UnicodeDecodeError, LookupError):
-                continue
-        text, note = decode(data)
-        said = f"not {names[0]}, as it says" if names and names[0].lower().replace("-", "") != "utf8" else None
-        return text, [one for one in (said, note) if one]
-    text, note = decode(data)
+    served = _CHARSET.search(content_type or "")
+    try:
+        text, note = decode_page(data, served[1] if served else None)
+    except UnicodeDecodeError:
+        text, note = data.decode("utf-8", "replace"), "of no encoding that fits, read as damaged UTF-8"
     return text, [note] if note else []
 
 
-_ENCODINGS = {
-    "iso-8859-1": "windows-1252",
-    "latin-1": "windows-1252",
-    "us-ascii": "utf-8",
-    "ascii": "utf-8",
-    "gb2312": "gb18030",
-}
-
-
 def _begins_late(text: str) -> int | None:
-    """Where a feed begins behind something else, such as a warning of the server's own program."""
+    """Where a feed begins behind something else: a warning of the server's own program, or the body of a page."""
+    if wrapped := _WRAPPED.search(text[:5_000]):
+        return wrapped.end()
     found = _FEED_TAG.search(text[:HEAD])
-    return found.start() if found and found.start() and not _HTML.search(text[: found.start()]) else None
+    return found.start() if found and not _HTML.search(text[: found.start()]) else None
 
 
 def _instead(head: str) -> NotAFeed:

@@ -5,7 +5,7 @@ from msgspec import Struct
 from schemas.records import Problem
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry. Its fields are those of `transforms.formats.base.Record`; texts are clean, addresses absolute."""
 
     title: str | None = None

@@ -3,6 +3,7 @@
 import io
 import re
 import xml.sax
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 from xml.sax.handler import feature_external_ges, feature_namespaces
@@ -19,6 +20,8 @@ LONGEST_DATE = 200
 LONGEST_AUTHOR = 300
 WHOLE = "newsbeam_whole"
 """The key of an entry that was read to its end."""
+_STUMBLES = (KeyError, IndexError, TypeError, ValueError)
+"""What feedparser raises at an element where it does not belong; then that element is lost, and not the feed."""
 _MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,100}@[\w.-]{1,100}\.\w{1,30}")
 _DATES = frozenset(("published", "updated", "created", "expired"))
 
@@ -41,6 +44,11 @@ def name_in(text: str) -> str:
     return _MAIL.sub("", text[:LONGEST_AUTHOR]).strip(" ()<>,;\t\n")
 
 
+def _pair(name: tuple[str | None, ...]) -> tuple[str | None, str | None]:
+    """Namespace and name of an element; expat cuts a namespace that has blanks in it into several."""
+    return " ".join(filter(None, name[:-1])) or None, name[-1]
+
+
 @cache
 def _parsers() -> tuple[type, type]:
     from feedparser.api import LooseFeedParser, StrictFeedParser  # 50 ms that other formats need not wait for
@@ -52,11 +60,19 @@ def _parsers() -> tuple[type, type]:
         sanitize_html = False
 
         def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:
-            few = attrs if len(attrs) <= MOST_ATTRIBUTES else AttributesNSImpl({}, {})
-            super().startElementNS(name, qname, few)  # type: ignore[misc]
+            fits = len(attrs) <= MOST_ATTRIBUTES and all(len(key) == 2 for key in attrs.getNames())
+            super().startElementNS(_pair(name), qname, attrs if fits else AttributesNSImpl({}, {}))  # type: ignore[misc]
+
+        def endElementNS(self, name: Any, qname: Any) -> None:
+            super().endElementNS(_pair(name), qname)  # type: ignore[misc]
 
         def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
-            super().unknown_starttag(tag, attrs[:MOST_ATTRIBUTES])  # type: ignore[misc]
+            with suppress(*_STUMBLES):
+                super().unknown_starttag(tag, attrs[:MOST_ATTRIBUTES])  # type: ignore[misc]
+
+        def unknown_endtag(self, tag: str) -> None:
+            with suppress(*_STUMBLES):
+                super().unknown_endtag(tag)  # type: ignore[misc]
 
         def pop(self, element: str, strip_whitespace: int = 1) -> Any:
             value = super().pop(element, strip_whitespace)  # type: ignore[misc]

@@ -16,8 +16,6 @@ class Markup(NamedTuple):
     is_html: bool = True
 
 
-LONGEST_MARKUP = 2_000_000
-"""Characters of one entry's markup that are read."""
 _TAG = re.compile(r"</?[a-z][^<>]*>|<!--", re.IGNORECASE)
 _SURE_TAG = re.compile(r"</[a-z]|<(?:br|img)\b|/>", re.IGNORECASE)
 """In a title: `<blink>` by itself may be what it is about."""
@@ -25,14 +23,14 @@ _IMAGE = re.compile(r"<img\b([^<>]*)>", re.IGNORECASE)
 _SOURCE = re.compile(r"(?:^|\s)(?:data-)?src\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
 _TINY = re.compile(r"(?:^|\s)(?:width|height)\s*=\s*['\"]?[01](?:px)?\b", re.IGNORECASE)
 MOST_IMAGES = 20
+"""Of a text that are looked at."""
 
 
 def clean(markup: Markup) -> str | None:
     """The text in paragraphs; None if there is none."""
-    value = markup.value[:LONGEST_MARKUP]
-    if not markup.is_html or not (_TAG.search(value) or "&" in value):
-        return value.strip() or None
-    return html_to_paragraphs(value) or None
+    if markup.is_html and (_TAG.search(markup.value) or "&" in markup.value):
+        return html_to_paragraphs(markup.value) or None
+    return markup.value.strip() or None
 
 
 def plain_title(value: str | None, is_html: bool | None = None) -> str | None:

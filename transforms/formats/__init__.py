@@ -4,6 +4,7 @@ from schemas.records import Problem
 from transforms.formats import arc, arrow, delimited, feed, html, json_document, jsonl, parquet, text, warc
 from transforms.formats.base import HEAD, Format
 from transforms.formats.encoding import BOMS
+from transforms.formats.polled import FORMAT as POLLED
 
 FORMATS: tuple[Format, ...] = (
     *(warc.FORMAT, arc.FORMAT, parquet.FORMAT, arrow.FORMAT),
@@ -22,7 +23,7 @@ def recognise(head: bytes, name: str) -> Format | None:
 
 def format_named(name: str) -> Format:
     """The format of that name, as the ledger and the column `extraction` have it."""
-    return next(format for format in FORMATS if format.name == name)
+    return next(format for format in (*FORMATS, POLLED) if format.name == name)
 
 
 def unrecognised(head: bytes, name: str) -> Problem:

@@ -41,7 +41,7 @@ def lines(file: Seekable, done: int) -> Iterator[bytes]:
 def _lines(batches: "Iterable[pa.RecordBatch]", done: int) -> Iterator[bytes]:
     for batch in batches:
         for at in range(done, len(batch), _ROWS):
-            yield json_lines(batch.slice(at, _ROWS))
+            yield from json_lines(batch.slice(at, _ROWS))
         done = max(0, done - len(batch))
 
 

@@ -57,6 +57,13 @@ class Record(Struct, frozen=True, kw_only=True):
     """What the dates are from, as the column of that name has it: metadata or feed."""
     shared_address: bool = False
     """Whether other records of the input have the same address: then it does not tell which article this is."""
+    how: str | None = None
+    """How the text was obtained, where that is not the format itself."""
+    fetched_url: str | None = None
+    fetched_status: int | None = None
+    fetched_bytes: int | None = None
+    known: bool = False
+    """Whether it is known to be committed already; then nothing else is told of it."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +14,6 @@ from transforms.formats.converted import bad_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Turn = Callable[[Any], Any]
 _NO_SENSE = (ValueError, OverflowError, TypeError, ArithmeticError)
 """What turning a value into Python's raises: nested text that is no UTF-8, years after 9999, unknown time zones."""
 
@@ -23,17 +22,19 @@ class _Lost(str):
     """Stands for a value that cannot be read; says why."""
 
 
-def json_lines(batch: pa.RecordBatch, done: int = 0) -> bytes:
-    """A line for each row after the first `done` ones: an object by the columns' names.
-
-    A row with a value that makes no sense is a `bad_line`.
-    """
-    batch = batch.slice(done)
+def json_lines(batch: pa.RecordBatch) -> Iterator[bytes]:
+    """A line for each row: an object by the columns' names, or a `bad_line` if a value makes no sense."""
     columns = [_values(column) for column in batch.columns]
-    return b"".join(_line(batch.schema.names, row) for row in zip(*columns, strict=True))
+    return (_line(batch.schema.names, row) for row in zip(*columns, strict=True))
 
 
 def _values(column: pa.Array) -> list[Any]:
+    """The column's values. Those of a dictionary are shared: a row group may repeat a long one a million times."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        values = _values(column.dictionary)
+        return [None if at is None else values[at] for at in column.indices.to_pylist()]
     column = _plain(column)
     try:
         return list(column.to_pylist())
@@ -53,8 +54,6 @@ def _plain(column: pa.Array) -> pa.Array:
     import pyarrow as pa
 
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _plain(column.dictionary_decode())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.large_binary())
     if pa.types.is_timestamp(kind):

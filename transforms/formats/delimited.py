@@ -181,7 +181,7 @@ def _rows(lines: Iterator[str], form: Dialect) -> Iterator[list[str] | bytes]:
         reader = csv.reader(feed, delimiter=form.delimiter, escapechar=form.escape)
         try:
             for row in reader:
-                if feed.is_ended and len(feed.row) > 1 and _is_open(feed.row, form):
+                if feed.is_ended:  # the reader asked for more: the table ends within quotation marks
                     raise csv.Error(_UNCLOSED)
                 feed.next_row()
                 if row:
@@ -192,15 +192,6 @@ def _rows(lines: Iterator[str], form: Dialect) -> Iterator[list[str] | bytes]:
             yield bad_line(
                 Problem("InvalidCsv", f"The row cannot be read: {what}."), _shown(feed.only_first()[:MAX_RAW])
             )
-
-
-def _is_open(row: list[str], form: Dialect) -> bool:
-    """Whether the table ends within quotation marks, which csv's reader passes over."""
-    try:
-        list(csv.reader(row, delimiter=form.delimiter, escapechar=form.escape, strict=True))
-    except csv.Error as error:
-        return "unexpected end" in str(error)
-    return False
 
 
 def _text_lines(source: Peekable, head: bytes) -> Iterator[str]:

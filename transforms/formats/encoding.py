@@ -83,7 +83,12 @@ def decode_page(data: bytes, charset: str | None = None) -> tuple[str, str | Non
             return data.decode(label), None
         except (UnicodeDecodeError, LookupError):
             continue
-    text, note = decode(data)
+    try:
+        text, note = decode(data)
+    except UnicodeDecodeError:
+        text, note = _with_replacements(data, labels[0] if labels else "utf-8")
+        if text.count("\ufffd") * 20 > len(text):
+            raise
     return text, f"{note}, not {labels[0]}" if note and labels else note
 
 

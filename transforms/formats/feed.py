@@ -1,11 +1,19 @@
-"""Saved feeds: RSS, RDF, Atom and JSON Feed, one feed a file, each entry a record."""
+"""Saved feeds: RSS, RDF, Atom and JSON Feed, one feed a file, each entry a record.
+
+An entry cannot be read without what stands around it, so the feed is parsed whole, once, and cut as JSON Lines: an
+`Entry` a line.
+"""
 
 from collections.abc import Iterator
 
+import msgspec
+from msgspec.structs import replace
+
 from schemas.records import Piece
-from transforms.formats.base import MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
+from transforms.compression import UNPACK_ERRORS
+from transforms.formats import jsonl
+from transforms.formats.base import MAX_RAW, MAX_RECORD, Failure, Format, Record, Stream
 from transforms.formats.text import as_text, is_text
-from transforms.urls import canonical
 
 _BLOCK = 1 << 20
 
@@ -18,41 +26,46 @@ def recognises(head: bytes, name: str) -> bool:
     return is_feed(head.decode(wide, "replace") if wide else as_text(head)) if wide or is_text(head) else False
 
 
-def cut(stream: Stream, most: int = 256) -> Iterator[Cut]:
-    """The whole feed in one piece, since an entry cannot be read without what stands around it.
+def lines(stream: Stream, done: int) -> Iterator[bytes]:
+    """The feed's entries, one a line, from the first; one that says why, where it is no feed after all.
 
-    As many records as there are entries; one, for the letter that says why, where it is no feed after all.
+    An error of the stream is raised after what stands before it.
     """
-    from transforms.feeds import NotAFeed, parse_feed
+    from transforms.feeds import Entry, NotAFeed, parse_feed
 
-    blocks: list[bytes] = []
-    length = 0
-    while block := stream.read(_BLOCK):
-        length += len(block)
-        if length <= MAX_RECORD + 1:
-            blocks.append(block)
-    if not length:
-        return
+    data, broken = _read(stream)
     try:
-        records = len(parse_feed(b"".join(blocks)).entries)
-        yield Cut(0, length, records)
+        feed = parse_feed(data)
     except NotAFeed as error:
-        yield Cut(0, length, 1, error.problem)
+        beginning = data[: MAX_RAW // 4].decode("utf-8", "replace")
+        yield msgspec.json.encode(Entry(text=beginning, problem=error.problem)) + b"\n"
+    else:
+        for entry in feed.entries:
+            yield msgspec.json.encode(replace(entry, problems=[*feed.problems, *entry.problems])) + b"\n"
+    if broken:
+        raise broken
+
+
+def _read(stream: Stream) -> tuple[bytes, Exception | None]:
+    """The stream up to its end, or to where it is too long for a feed; and why it broke off, if it did."""
+    data = bytearray()
+    try:
+        while len(data) <= MAX_RECORD and (block := stream.read(_BLOCK)):
+            data += block
+    except UNPACK_ERRORS as error:
+        return bytes(data), error
+    return bytes(data), None
 
 
 def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record | Failure]:
-    """A Record for each entry, or a Failure. Needs no mapping. An input that is an address is the feed's own."""
-    from transforms.feeds import NotAFeed, Place, found_in, parse_feed
+    """A Record for each entry, or a Failure. Needs no mapping."""
+    from transforms.feeds import Entry, Place, found
 
-    url = piece.input if canonical(piece.input) else None
-    length = len(data)
-    try:
-        feed = parse_feed(data, url)
-    except NotAFeed as error:
-        raw = data[:MAX_RAW]
-        yield Failure(position=piece.first, offset=piece.offset, length=length, raw=raw, problem=error.problem)
-        return
-    yield from found_in(feed, url, (Place(piece.first + at, piece.offset, length) for at in range(len(feed.entries))))
+    at = piece.offset
+    for position, line in enumerate(data.splitlines(), piece.first):
+        entry = msgspec.json.decode(line, type=Entry)
+        yield found(entry, None, Place(position, at, len(line)))
+        at += len(line) + 1
 
 
-FORMAT = Format("feed", recognises, cut, parse)
+FORMAT = Format("feed", recognises, jsonl.cut, parse, lines=lines)

@@ -50,6 +50,7 @@ DEEPEST = 4
 LONGEST_LIST = 1_000
 """Authors or categories that are kept."""
 KEYS = frozenset(key for keys in (TEXTS | LISTS).values() for key in keys)
+"""The usual keys of all fields."""
 _RANK = {key: (field, rank) for field, keys in (TEXTS | LISTS).items() for rank, key in enumerate(keys)}
 _INNER = INNER.split()
 _SURROGATE = re.compile("[\ud800-\udfff]")

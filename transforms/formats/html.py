@@ -9,7 +9,7 @@ from transforms.formats.text import as_text, cut, is_text
 
 _NAMES = (".html", ".htm", ".xhtml", ".shtml")
 _OPENS = re.compile(
-    r"(?:<\?xml[^<>]*>\s*|<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"(?>(?:<\?xml[^<>]*>|<!--(?>.*?-->))\s*)*+<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _TAGS = re.compile(r"<(?:html|head|body|title|p|div|article|h1)\b", re.IGNORECASE)
 _FEED = re.compile(r"<(?:rss|feed|rdf:RDF|urlset|sitemapindex|opml)\b")

@@ -9,6 +9,7 @@ from transforms.formats.base import MAX_RECORD
 MOST_HEAD = 65_536
 """Bytes of an answer's header lines."""
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _HTML = ("text/html", "application/xhtml+xml")
 _KINDS = {
@@ -28,7 +29,7 @@ _KINDS = {
 }
 _FAMILIES = {"image": "image", "audio": "sound", "video": "film", "font": "font"}
 _ROBOTS = re.compile(r"https?://[^/]+/robots\.txt(?:$|[?#])", re.IGNORECASE)
-_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*+<(?:!doctype html|html|head|body)\b", re.I | re.S)
 
 
 class Answer(NamedTuple):
@@ -112,9 +113,6 @@ def without_chunks(body: bytes) -> bytes:
         at = found.end() + size
         at += 2 if body[at : at + 2] == b"\r\n" else 0
     return b"".join([*parts, body[at:]])
-
-
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 def _decoded(body: bytes, coding: str) -> tuple[bytes, str | None]:

@@ -30,7 +30,9 @@ _ARTICLE_KEYS = frozenset(TEXTS["title"] + TEXTS["text"]) - HOLDERS - {"name", "
 _ARRAY_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _OBJECT = re.compile(rb'\s*\{\s*["}]')
 _ANY = re.compile(rb"\s*[\[{]")
-_WALK = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*:\s*)?|[{}\[\]]', re.DOTALL)
+_LINES = re.compile(rb"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
+"""Two lines that are objects: then each is an article, whatever it holds."""
+_WALK = re.compile(rb'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:\s*+)?|\\?\Z)|[{}\[\]]', re.DOTALL)
 _TOKEN = re.compile(rb'["{}\[\]]')
 _TOKEN_OR_COMMA = re.compile(rb'["{}\[\],]')
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
@@ -41,10 +43,11 @@ def recognises(head: bytes, name: str) -> bool:
     if head.startswith(_UTF_16) or b"\0" in head:
         return False
     head = head.removeprefix(_BOM)
-    if _ARRAY_OF_OBJECTS.match(head) or (_OBJECT.match(head) and holder(head)):
+    if _ARRAY_OF_OBJECTS.match(head):
         return True
-    named = name.lower().endswith(".json") and bool(_ANY.match(head))
-    return (named or bool(_OBJECT.match(head))) and not jsonl.recognises(head, name)
+    if jsonl.recognises(head, name):
+        return not _LINES.match(head) and holder(head) is not None
+    return bool(_OBJECT.match(head) or (name.lower().endswith(".json") and _ANY.match(head)))
 
 
 def holder(head: bytes) -> tuple[int, int] | None:
@@ -53,7 +56,7 @@ def holder(head: bytes) -> tuple[int, int] | None:
     None where the object is an article itself, or no such array begins in the head.
     """
     around: list[bytes] = []
-    key = b""
+    key, found = b"", None
     for token in _WALK.finditer(head):
         sign = token[0][:1]
         if sign == b'"':
@@ -62,14 +65,15 @@ def holder(head: bytes) -> tuple[int, int] | None:
                 return None
         elif sign in b"[{":
             is_full = sign == b"[" and _OBJECT.match(head, token.end())
-            if is_full and _folded(key) in HOLDERS and len(around) <= DEEPEST_HOLDER and b"[" not in around:
-                return token.end(), len(around)
+            is_near = len(around) <= DEEPEST_HOLDER and b"[" not in around
+            if is_full and is_near and found is None and _folded(key) in HOLDERS:
+                found = token.end(), len(around)
             around.append(sign)
         elif len(around) > 1:
             around.pop()
         else:
-            return None
-    return None
+            break
+    return found
 
 
 def _folded(key: bytes) -> str:

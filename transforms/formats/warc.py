@@ -1,13 +1,9 @@
 """WARC: web archives as crawlers write them today. The pages in them are articles."""
 
 import re
-from collections.abc import Iterator
 
-from schemas.records import Piece
-from transforms.formats import web_archive
-from transforms.formats.base import Cut, Failure, Format, Record, Stream
 from transforms.formats.http import media_type, read_header
-from transforms.formats.web_archive import Head, Kind
+from transforms.formats.web_archive import Head, Kind, format_of
 
 _BEGINS = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n")
 _NEXT = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n[\w-]+:")
@@ -40,22 +36,5 @@ _KINDS = (
 )
 
 
-def _next(block: bytes, at: int) -> int:
-    found = _NEXT.search(block, at)
-    return found.start() if found else -1
-
-
-WARC = Kind(read_head, _next)
-
-
-def cut(stream: Stream, most: int) -> Iterator[Cut]:
-    """See `web_archive.cut`."""
-    return web_archive.cut(stream, most, WARC)
-
-
-def parse(data: bytes, piece: Piece, mapping: dict[str, str]) -> Iterator[Record | Failure]:
-    """See `web_archive.parse`. Needs no mapping."""
-    return web_archive.parse(data, piece, WARC)
-
-
-FORMAT = Format("warc", recognises, cut, parse)
+WARC = Kind(read_head, _NEXT)
+FORMAT = format_of("warc", recognises, WARC)

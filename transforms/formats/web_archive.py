@@ -1,11 +1,13 @@
 """What WARC and ARC share: records one behind another, each with a length, of which the pages are read."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from schemas.records import Piece, Problem
-from transforms.formats.base import MAX_RAW, MAX_RECORD, Cut, Failure, Record, Stream
+from transforms.formats.base import MAX_RAW, MAX_RECORD, Cut, Failure, Format, Record, Stream
 from transforms.formats.http import MOST_HEAD, body_of, charset, media_type, read_answer, why_no_page
 
 CUT_BYTES = 1_000_000
@@ -36,17 +38,13 @@ class Found(NamedTuple):
     problem: Problem | None = None
 
 
-Reads = Callable[[bytes], Head | None]
-"""The header that begins here; None if none does."""
-Seeks = Callable[[bytes, int], int]
-"""Where from a place on a header seems to begin; -1 if nowhere."""
-
-
 class Kind(NamedTuple):
     """One kind of archive."""
 
-    read_head: Reads
-    seek_head: Seeks
+    read_head: Callable[[bytes], Head | None]
+    """The header that begins here; None if none does."""
+    head: re.Pattern[bytes]
+    """How a header begins, to look for the next one behind what is none."""
 
 
 class _Window:
@@ -109,9 +107,8 @@ def _to_next(window: _Window, kind: Kind) -> int:
     """Go on to where the next record seems to begin; gives how far that was."""
     start, first = window.at, 1
     while ahead := window.peek(_BLOCK):
-        found = kind.seek_head(ahead, first)
-        if found >= 0:
-            window.skip(found)
+        if found := kind.head.search(ahead, first):
+            window.skip(found.start())
             break
         window.skip(max(len(ahead) - MOST_HEAD, 0) if len(ahead) >= _BLOCK else len(ahead))
         first = 0
@@ -131,7 +128,12 @@ def _why_skipped(head: Head, block: bytes) -> str | None:
     return why_no_page(answer.status, kind, head.address, block[answer.body_at :])
 
 
-def cut(stream: Stream, most: int, kind: Kind) -> Iterator[Cut]:
+def format_of(name: str, recognises: Callable[[bytes, str], bool], kind: Kind) -> Format:
+    """The format of a kind of archive."""
+    return Format(name, recognises, partial(cut, kind=kind), partial(parse, kind=kind))
+
+
+def cut(stream: Stream, most: int, *, kind: Kind) -> Iterator[Cut]:
     """Whole records: `most` pages, or as many as fit into 1 MB with what is skipped between them.
 
     A longer record is alone, one over MAX_RECORD with a Problem or, if it is skipped, without a record.
@@ -160,8 +162,8 @@ def cut(stream: Stream, most: int, kind: Kind) -> Iterator[Cut]:
         yield Cut(at, length, pages, None, skipped)
 
 
-def parse(data: bytes, piece: Piece, kind: Kind) -> Iterator[Record | Failure]:
-    """One Record for each page, or a Failure that names what it is instead of an article."""
+def parse(data: bytes, piece: Piece, mapping: dict[str, str], *, kind: Kind) -> Iterator[Record | Failure]:
+    """One Record for each page, or a Failure that names what it is instead of an article. Needs no mapping."""
     position = piece.first
     for found in records(io.BytesIO(data), kind):
         if found.skipped is None and found.problem is None:

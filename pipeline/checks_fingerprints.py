@@ -1,0 +1,71 @@
+"""Checks of the fingerprints: the files are whole, and each row belongs to an article that stands where it says."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipeline.checks import BROKEN, Finding, Log, some, unreadable
+from pipeline.checks_ids import Ids, Kept, hex_of
+from pipeline.fingerprint_files import SCHEMA
+from pipeline.log import fingerprints_name
+from pipeline.terminal import number_of
+from transforms.files import Store
+
+_CURE = "Run `newsbeam compact --fingerprints`, which makes them anew; until then near copies may be kept as articles."
+
+
+def check_fingerprints(store: Store, log: Log, kept: Kept | None) -> Iterator[Finding]:
+    """Every file, with as many rows as the log says; and, if all articles are known, each row against its article."""
+    ids, places = Ids(), list[str]()
+    whole = True
+    for name, rows in _files(log):
+        try:
+            problem = _read(store, name, rows, ids, places)
+        except BROKEN as error:
+            yield unreadable(name, error, _CURE)
+            whole = False
+        else:
+            if problem:
+                yield Finding(f"{name} {problem}.", _CURE)
+                whole = False
+    if whole and kept:
+        yield from _misplaced(ids, places, kept)
+
+
+def _files(log: Log) -> Iterator[tuple[str, int]]:
+    for part in log.manifest.fingerprints:
+        yield part.name, part.rows
+    for batch in log.complete:
+        if batch.number > log.manifest.number and batch.fingerprint_rows:
+            yield fingerprints_name(batch.number), batch.fingerprint_rows
+
+
+def _read(store: Store, name: str, rows: int, ids: Ids, places: list[str]) -> str:
+    """Adds the ids and places of one file; tells what is wrong with the file."""
+    with store.open(name) as source, pq.ParquetFile(source) as file:
+        if not file.schema_arrow.equals(SCHEMA):
+            return "has other columns than fingerprints"
+        if file.metadata.num_rows != rows:
+            return f"has {number_of(file.metadata.num_rows, 'row')} where the log says {rows:,}"
+        for group in file.iter_batches():
+            places += group["place"].to_pylist()
+            for id in group["article_id"].to_pylist():
+                ids.add(id)
+    return ""
+
+
+def _misplaced(ids: Ids, places: list[str], kept: Kept) -> Iterator[Finding]:
+    """Rows of no article, of one that stands elsewhere, or of one that has a row already."""
+    order = np.argsort(kept.articles.all, kind="stable")
+    articles, mine = kept.articles.all[order], ids.all
+    _, first = np.unique(mine, return_index=True)
+    wrong = set(np.delete(mine, first).tolist())
+    at = np.searchsorted(articles, mine)
+    for id, place, number in zip(mine, places, at.tolist(), strict=True):
+        known = number < len(articles) and articles[number] == id
+        if not known or kept.folders[kept.places[int(order[number])]] != place:
+            wrong.add(id)
+    if wrong:
+        shown = some(sorted(hex_of(id) for id in wrong))
+        yield Finding(f"The fingerprints of {number_of(len(wrong), 'row')} fit no article: {shown}.", _CURE)
