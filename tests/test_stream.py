@@ -17,8 +17,10 @@ from pipeline.warehouse import open_warehouse
 from pipeline.watcher import Watcher, job_of
 from tests.command import kill
 from tests.engines import flink, needs
+from tests.near_stories import near_stories
 from tests.plain import plain_config, plain_run
 from tests.stories import stories
+from tests.tables import all_rows
 from tests.test_watch import check, drain, lines, records, wait_for, watch
 from transforms.files import store_at
 
@@ -111,6 +113,30 @@ def test_what_is_on_its_way_is_bounded(tmp_path: Path) -> None:
         for _ in range(10):
             played.ticked()
         assert 20_000 <= sum(one.bytes for one in played.watcher._handed) <= 60_000
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_near_copies_are_decided_again(tmp_path: Path, order: tuple[str, str]) -> None:
+    """Two chunks were decided before either was committed: the tables are those of two runs, one after the other."""
+    rows = list(near_stories(5, 8))
+    parts = {"a": rows[::2], "b": rows[1::2]}
+    config = config_of(tmp_path)
+    open_warehouse(config.output)
+    with held(store_at(config.output)) as mine:
+        played = Played(config, job_of(mine))
+        decided = {}
+        for name, part in parts.items():
+            (tmp_path / f"in/{name}.jsonl").write_text(lines(part))
+            while not (ticked := played.ticked()):
+                pass
+            (decided[name],) = map(played.decided, ticked)
+        for name in order:
+            assert len(list(played.steps.commit(decided[name]))) == 1
+    for name in order:
+        plain_run(plain_config(tmp_path / "in", tmp_path / "plain", f"{name}.jsonl"))
+    assert all_rows(tmp_path / "out") == all_rows(tmp_path / "plain")
+    assert sum("'method', 'exact'" not in row for row in all_rows(tmp_path / "out")["duplicates"]) >= 2
+    assert verify_warehouse(config.output).problems == []
 
 
 def test_a_zombie_loses_the_number(tmp_path: Path) -> None:

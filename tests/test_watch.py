@@ -17,6 +17,7 @@ import pytest
 from pipeline.query import connect
 from pipeline.quiet import Quiet
 from tests.command import kill, newsbeam, start
+from tests.feed_server import Answer, Server, item, rss
 from tests.stories import stories
 from tests.test_line import descendants_named
 from transforms.files import Info
@@ -123,6 +124,22 @@ def test_files_arrive_in_every_way(tmp_path: Path) -> None:
     assert "A worker process ended by itself (-9)" in err and "Trying again" in err
     assert "is in use by process" in second.communicate(timeout=90)[1] and second.returncode == 75
     check(tmp_path, rows)
+    assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
+
+
+def test_feeds_that_are_due(tmp_path: Path) -> None:
+    """Feeds are polled by the same watch as files, each only when it is due; nothing is left behind."""
+    with Server() as server:
+        server.routes["/feed"] = Answer(rss(item(number, f"https://harbour.example/{number}") for number in range(5)))
+        follow = {"follow": [server.url("/feed")], "ports": [server.port], "allow_private_addresses": True}
+        options = [f"--set=feeds.{name}={json.dumps(value)}" for name, value in follow.items()]
+        process = watch(tmp_path, "--set", "watch.quiet=0", "--set", "watch.commit_every=0", *options)
+        wait_for(process, lambda: records(tmp_path) == 5)
+        (tmp_path / "in/a.jsonl").write_text(lines(list(stories(39, 20))))
+        wait_for(process, lambda: records(tmp_path) == 25)
+        assert "1 of 1 feeds were asked, 0 failed" in drain(process)
+        assert [hit.path for hit in server.hits] == ["/feed"]
+    newsbeam("verify", "--output", str(tmp_path / "out"))
     assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
 
 
