@@ -68,12 +68,10 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
     check_own_parts(config)
     new_inputs(config, must_match=False)
     config.filing()  # what cannot be loaded is said before anything is made
-    if config.runner != "DirectRunner" and names_feeds(config):
-        raise UsageError(
-            f"watch polls feeds on the DirectRunner only: leave out the runner {config.runner}, or the feeds."
-        )
     store = store_at(config.output)
     check_usable(store)
+    if config.runner != "DirectRunner" and names_feeds(config):
+        raise UsageError(f"watch polls no feeds on {config.runner}: leave the feeds out, or the runner.")
     started, failures = time.monotonic(), 0
     ticks = Stream if config.runner != "DirectRunner" else Ticks
     with draining() as ended, held(store) as mine:

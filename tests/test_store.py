@@ -6,10 +6,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipeline.feed_states import states_in
+from pipeline.fingerprint_rebuild import rebuild_fingerprints
 from pipeline.inputs import _glob, list_inputs
 from pipeline.query import connect, rows_as_text
 from pipeline.status import status_of
@@ -17,9 +20,12 @@ from pipeline.verify import verify_warehouse
 from schemas.errors import WorldError
 from tests.command import newsbeam, start
 from tests.engines import Server, minio
-from tests.plain import plain_config, plain_run
+from tests.feed_server import Answer, item, rss
+from tests.feed_server import Server as FeedServer
+from tests.plain import NOW, plain_config, plain_run
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
+from tests.test_polls import config_of, pages, poll
 from transforms import s3
 from transforms.files import Inputs, LocalStore, Store, store_at
 
@@ -206,6 +212,29 @@ def test_the_same_tables_in_a_bucket(bucket: Server, tmp_path: Path) -> None:
         assert rows_as_text(there, sql, True) == rows_as_text(here, sql, True)
     assert not list(store_at("s3://news/out").walk("_newsbeam/staging"))
     assert plain_run(config).batches == 0
+
+
+@engines
+def test_feeds_into_a_bucket(bucket: Server, tmp_path: Path) -> None:
+    """Feeds with the whole text of their pages, near copies and fingerprints made anew: as in a folder."""
+    with FeedServer() as server:
+        links = [server.url(f"/{number}.html") for number in range(4)]
+        server.routes["/feed"] = Answer(rss(item(number, link) for number, link in enumerate(links)))
+        pages(server, range(4))
+        here = config_of(server, tmp_path / "out", full_text=True)
+        there = here.model_copy(update={"output": "s3://news/feeds"})
+        for config in (here, there):
+            poll(config)
+        server.routes["/feed"] = Answer(rss([item(9, server.url("/absent.html"))]))
+        for config in (here, there):
+            poll(config, NOW + timedelta(hours=2))
+    assert all_rows(here.output) == all_rows(there.output, delta=True)
+    assert states_in(store_at(there.output)) == states_in(store_at(here.output))
+    assert rebuild_fingerprints(there.output) == rebuild_fingerprints(here.output)
+    assert verify_warehouse(there.output).problems == []
+    assert not list(store_at(there.output).walk("_newsbeam/staging"))
+    with connect(there.output) as connection:
+        assert connection.sql("SELECT count(*) FROM linked_entities").fetchall() == [(0,)]
 
 
 @engines

@@ -11,10 +11,14 @@ import pytest
 from pipeline.config import Config
 from pipeline.lock import held, say
 from pipeline.log import STAGING, read_history
+from pipeline.run import Summary
 from pipeline.stream import StreamSteps
 from pipeline.verify import verify_warehouse
 from pipeline.warehouse import open_warehouse
+from pipeline.watch import Flow
+from pipeline.watch import watch as watch_for_ever
 from pipeline.watcher import Watcher, job_of
+from schemas.errors import UsageError
 from tests.command import kill
 from tests.engines import flink, needs
 from tests.near_stories import near_stories
@@ -101,6 +105,14 @@ def test_planning_goes_quiet_without_its_driver(tmp_path: Path) -> None:
     assert played.ticked() == []  # nobody holds the warehouse
     with held(store) as other:
         assert job_of(other) != "another job" and Played(config, "another job").ticked() == []
+
+
+def test_feeds_are_refused(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.watch.engine_for", lambda *_: None)  # no engine is needed for it
+        config = config_of(tmp_path).model_copy(update={"runner": "PrismRunner", "input": ("https://x.example/feed",)})
+        with pytest.raises(UsageError, match="polls no feeds on PrismRunner"):
+            watch_for_ever(config, (), Summary(), Flow(), lambda what, value: None)
 
 
 def test_what_is_on_its_way_is_bounded(tmp_path: Path) -> None:
