@@ -148,7 +148,7 @@ def test_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest
     print(f"seed {seed}")
     chance = random.Random(seed)
     rows = list(stories(chance.randrange(1000), 600))
-    rounds = 10 if request.config.getoption("--soak") else 2
+    rounds = 10 if request.config.getoption("--soak") else 1
     for number in range(rounds):
         process = watch(tmp_path, "--set", "watch.quiet=0", "--set", "watch.commit_every=0")
         for part in range(6):
@@ -220,8 +220,10 @@ def test_memory_stays_flat(tmp_path: Path, request: pytest.FixtureRequest) -> No
         assert last <= 1.05 * second, name
 
 
-def test_latency(tmp_path: Path) -> None:
+def test_latency(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The median with the defaults: a tick of 2 s, 2 s of quiet, a commit every 5 s."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("only in `make soak`")
     process = watch(tmp_path)
     (tmp_path / "in/first.jsonl").write_text(lines(list(stories(1, 1))))
     wait_for(process, lambda: records(tmp_path) == 1)
