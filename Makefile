@@ -20,7 +20,7 @@ run: $(READY)  ## read the sample articles in seeds/ and print the tables
 		SELECT method, title, source FROM duplicates ORDER BY title; \
 		SELECT stage, error_class, input, error FROM dead_letters ORDER BY input, letter_id"
 
-test: $(READY)  ## run the tests (under 10 minutes on two cores)
+test: $(READY)  ## run the tests (under 15 minutes on two cores)
 	@$(BIN)/python -m pytest
 
 engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Go, Java, Maven)
@@ -32,8 +32,9 @@ test-engines: $(READY)  ## run the tests on these engines (under 10 minutes); wi
 check: $(READY)  ## lint and type-check
 	@$(BIN)/ruff check . && $(BIN)/mypy
 
-bench: $(READY)  ## measure what the README claims (needs ../shared/data)
-	@$(BIN)/python -m tests.bench
+bench: $(READY)  ## measure what the README and the docs claim (needs ../shared/data)
+	@for one in bench bench_decoder bench_names bench_topics bench_pages bench_copies bench_feeds; do \
+		echo "== $$one"; $(BIN)/python -m tests.$$one || exit 1; done
 
 soak: $(READY)  ## the long tests: many kills, large inputs
 	@$(BIN)/python -m pytest --soak

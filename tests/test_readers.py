@@ -76,8 +76,16 @@ ROWS = {"articles": 7, "entities": 10, "duplicates": 3, "dead_letters": 2, "runs
 
 
 def normal(rows: Rows) -> list[str]:
-    """Rows as sorted texts: one form for times, lists and nested records."""
+    """Rows as sorted texts: one form for times, lists, maps and nested records."""
+    rows = [{**row, "extra": as_map(row["extra"])} if "extra" in row else row for row in rows]
     return sorted(json.dumps(row, default=as_text, sort_keys=True, ensure_ascii=False) for row in rows)
+
+
+def as_map(value: Any) -> dict[str, str]:
+    """A map, which readers give as one, as pairs, or as records."""
+    if isinstance(value, dict):
+        return value
+    return dict((pair["key"], pair["value"]) if isinstance(pair, dict) else pair for pair in value)
 
 
 def as_text(value: Any) -> object:

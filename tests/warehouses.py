@@ -85,6 +85,7 @@ def enriched(article: Article) -> Article:
         article,
         entities=[*_mentions("title", article.title), *_mentions("body", article.body)],
         entity_model="none_by_hand 1",
+        extra={"desk": "night", "words": str(article.word_count)},
         taxonomy=TAXONOMY,
         topic_code=code,
         topic_source="section" if code else None,

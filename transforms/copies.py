@@ -207,8 +207,12 @@ def _as_copy(article: Article, of: Known, method: str, similarity: float) -> Art
 
 
 def _is_same_story(new: Text, old: Text) -> bool:
-    """Whether a new version of a page still has something of the old one: such a page keeps its history."""
-    return not are_unrelated(*fingerprints(f"{text.title}\n{text.body}" for text in (new, old)))
+    """Whether a new version of a page still has something of the old one: such a page keeps its history.
+
+    So does one of which either version is too short to compare.
+    """
+    one, other = fingerprints(f"{text.title}\n{text.body}" for text in (new, old))
+    return not (len(one.sketch) and len(other.sketch)) or not are_unrelated(one, other)
 
 
 def lesser_form(new: Text, old: Text) -> float | None:
@@ -216,8 +220,8 @@ def lesser_form(new: Text, old: Text) -> float | None:
 
     Less: its words stand in the old text, in a row, and title and text are not both longer; or it is a teaser, as feeds
     have them in words of their own: the headline is the same but for a word, and of text there are at most TEASER words
-    and a third of the old ones. Trivially other: at least
-    TRIVIAL of the words are common, and the numbers are the same ("three dead" to "four dead" is news).
+    and a third of the old ones. Trivially other: at least TRIVIAL of the words are common, and the numbers are the same
+    ("three dead" to "four dead" is news).
     """
     was, now = tokens(f"{old.title}\n{old.body}"), tokens(f"{new.title}\n{new.body}")
     old_body, body = tokens(old.body), tokens(new.body)

@@ -107,12 +107,12 @@ def _last(one: Fingerprint) -> int:
 
 
 def _within(hashes: Hashes, upto: int) -> Hashes:
-    return hashes[: np.searchsorted(hashes, np.uint32(upto), side="right")]
+    return hashes[: hashes.searchsorted(np.uint32(upto), side="right")]
 
 
 def _is_in(hashes: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
     """Of rising hashes, which are among the others, rising too."""
-    places = np.searchsorted(others, hashes)
+    places = others.searchsorted(hashes)
     places[places == len(others)] = 0
     return np.equal(others[places], hashes)
 
