@@ -54,6 +54,7 @@ EXTRAS = {
         "readability-lxml>=0.9,<1",
     ],
     "test": [
+        "fastwarc>=2.0.1,<2.1",
         "hypothesis>=6.170,<7",
         "mypy>=1.15,<3",
         "pandas>=2.2,<4",
