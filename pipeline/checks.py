@@ -1,7 +1,7 @@
 """What the checks of `verify` share: findings, the log as it was read, and how a damaged file is met."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -135,3 +135,24 @@ def runs_of(numbers: Sequence[int]) -> str:
         else:
             parts.append([number, number])
     return ", ".join(f"{first:,} to {last:,}" if last > first else f"{first:,}" for first, last in parts)
+
+
+def check_each(
+    files: Iterable[tuple[str, int]], read: Callable[[str, int], str], cure: str
+) -> Generator[Finding, None, bool]:
+    """Reads files by name and number of rows; a finding for each that is damaged, or that `read` finds fault with.
+
+    Gives whether all are whole.
+    """
+    whole = True
+    for name, rows in files:
+        try:
+            problem = read(name, rows)
+        except BROKEN as error:
+            yield unreadable(name, error, cure)
+            whole = False
+        else:
+            if problem:
+                yield Finding(f"{name} {problem}.", cure)
+                whole = False
+    return whole

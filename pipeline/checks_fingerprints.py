@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.checks import BROKEN, Finding, Log, some, unreadable
+from pipeline.checks import Finding, Log, check_each, some
 from pipeline.checks_ids import Ids, Kept, hex_of
 from pipeline.fingerprint_files import SCHEMA
 from pipeline.log import fingerprints_name
@@ -18,17 +18,7 @@ _CURE = "Run `newsbeam compact --fingerprints`, which makes them anew; until the
 def check_fingerprints(store: Store, log: Log, kept: Kept | None) -> Iterator[Finding]:
     """Every file, with as many rows as the log says; and, if all articles are known, each row against its article."""
     ids, places = Ids(), list[str]()
-    whole = True
-    for name, rows in _files(log):
-        try:
-            problem = _read(store, name, rows, ids, places)
-        except BROKEN as error:
-            yield unreadable(name, error, _CURE)
-            whole = False
-        else:
-            if problem:
-                yield Finding(f"{name} {problem}.", _CURE)
-                whole = False
+    whole = yield from check_each(_files(log), lambda name, rows: _read(store, name, rows, ids, places), _CURE)
     if whole and kept:
         yield from _misplaced(ids, places, kept)
 

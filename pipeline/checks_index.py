@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.checks import BROKEN, Finding, Log, some, unreadable
+from pipeline.checks import Finding, Log, check_each, some
 from pipeline.checks_ids import Ids, Kept, different, digest, hex_of
 from pipeline.index import SCHEMA
 from pipeline.log import index_name, snapshot_name
@@ -21,17 +21,7 @@ _CURE = (
 def check_index(store: Store, log: Log, kept: Kept | None) -> Iterator[Finding]:
     """The index files: whole, sorted, as many rows as the log says; and, if all rows are known, just these."""
     actual, owners = Ids(), Ids()
-    whole = True
-    for name, rows in _files(log):
-        try:
-            problem = _read(store, name, rows, actual, owners)
-        except BROKEN as error:
-            yield unreadable(name, error, _CURE)
-            whole = False
-        else:
-            if problem:
-                yield Finding(f"{name} {problem}.", _CURE)
-                whole = False
+    whole = yield from check_each(_files(log), lambda name, rows: _read(store, name, rows, actual, owners), _CURE)
     if whole and kept:
         wrong = different(kept.index.all, kept.index_owners.all, actual.all, owners.all)
         if len(wrong):

@@ -13,7 +13,16 @@ from pipeline import __version__
 from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.feeds import feeds
-from pipeline.commands.shared import config_and, configured, load, print_json, warehouse_of, whole_path
+from pipeline.commands.shared import (
+    config_and,
+    config_or_option,
+    configured,
+    load,
+    print_json,
+    reading,
+    warehouse_of,
+    whole_path,
+)
 from pipeline.commands.topics import topics
 from pipeline.commands.watch import watch_command
 from schemas.errors import UsageError, WorldError, disk_trouble
@@ -64,18 +73,10 @@ main.add_command(topics)
 
 @main.command(name="run")
 @configured
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="PATH_OR_URL",
-    help="Files, folders or globs to read, feeds or OPML; repeatable.",
-)
+@reading
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N articles.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
 @click.option("--now", "now_text", metavar="TIME", help="The clock of the run, for runs that must come out alike.")
-@click.option("--runner", metavar="NAME", help="Where to run; DirectRunner is this machine.")
-@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
 def run_command(
     config: str | None,
     output: str | None,
@@ -92,8 +93,7 @@ def run_command(
 
     CONFIG is a YAML file (`newsbeam config init` prints one); options of Beam's follow after `--`.
     """
-    if config and config.startswith("-"):  # no configuration, so what stands first is an option after `--`
-        beam_options, config = (config, *beam_options), None
+    config, beam_options = config_or_option(config, beam_options)
     loaded = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     now = _time(now_text) if now_text else None
     if dry_run:

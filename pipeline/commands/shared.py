@@ -25,6 +25,29 @@ def configured(function: Any) -> Any:
     return function
 
 
+def reading(function: Any) -> Any:
+    """The arguments of a command that reads inputs: which, where to run, and Beam's own options after `--`."""
+    options = (
+        click.option(
+            "--input",
+            "inputs",
+            multiple=True,
+            metavar="PATH_OR_URL",
+            help="Files, folders or globs to read, feeds or OPML; repeatable.",
+        ),
+        click.option("--runner", metavar="NAME", help="Where to run; DirectRunner is this machine."),
+        click.argument("beam_options", nargs=-1, type=click.UNPROCESSED),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def config_or_option(config: str | None, options: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """The configuration and Beam's options: without a configuration, what stands first is an option after `--`."""
+    return (None, (config, *options)) if config and config.startswith("-") else (config, options)
+
+
 def load(config: str | None, output: str | None, changes: Sequence[str], **more: Any) -> Any:
     """The configuration with the command's changes, its output as a whole path."""
     from pipeline.config import load_config

@@ -4,20 +4,12 @@ from typing import Any
 
 import click
 
-from pipeline.commands.shared import configured, load, print_json, whole_path
+from pipeline.commands.shared import config_or_option, configured, load, print_json, reading, whole_path
 
 
 @click.command(name="watch")
 @configured
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="PATH_OR_URL",
-    help="Files, folders or globs to read, feeds or OPML; repeatable.",
-)
-@click.option("--runner", metavar="NAME", help="Where to run; DirectRunner is this machine.")
-@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
+@reading
 def watch_command(
     config: str | None,
     output: str | None,
@@ -36,8 +28,7 @@ def watch_command(
     from pipeline.watch import Flow, watch
     from pipeline.watch_report import WatchReport
 
-    if config and config.startswith("-"):  # no configuration, so what stands first is an option after `--`
-        beam_options, config = (config, *beam_options), None
+    config, beam_options = config_or_option(config, beam_options)
     loaded: Any = load(config, output, changes, input=tuple(map(whole_path, inputs)), runner=runner)
     summary, flow = Summary(), Flow()
     with WatchReport(summary, flow) as report:
