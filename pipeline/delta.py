@@ -7,8 +7,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from pipeline.log import File
 from schemas.errors import WorldError
+from schemas.records import File
 from schemas.tables import Table
 from transforms.files import Store
 

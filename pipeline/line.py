@@ -31,8 +31,8 @@ def line(ticks: "beam.PCollection[Batch]", steps: Steps) -> "beam.PCollection[in
         | "find names" >> beam.Map(steps.find_names).with_output_types(Chunk)
         | "find topics" >> beam.Map(steps.find_topics).with_output_types(Chunk)
         | "add own columns" >> beam.Map(steps.add_columns).with_output_types(Chunk)
-        | "write" >> Together(steps.write)
-        | "commit" >> beam.FlatMap(steps.commit)
+        | "write" >> Together(steps.write, steps.shares).with_output_types(Chunk)
+        | "commit" >> Together(steps.commit)
     )
 
 
@@ -78,16 +78,21 @@ class SharedOut(beam.PTransform):  # type: ignore[misc]
 
 
 class Together(beam.PTransform):  # type: ignore[misc]
-    """Calls a function with all chunks of the batch, in one place."""
+    """Calls a function with all chunks of the batch, in one place; or with each share of them, each in its own."""
 
-    def __init__(self, function: Callable[[Iterable[Chunk]], Iterable[Any]]) -> None:
+    def __init__(
+        self,
+        function: Callable[[Iterable[Chunk]], Iterable[Any]],
+        shares: Callable[[Chunk], Iterable[tuple[int, Chunk]]] = lambda chunk: [(0, chunk)],
+    ) -> None:
         super().__init__()
-        self.function = function
+        self.function, self.shares = function, shares
 
     def expand(self, chunks: "beam.PCollection[Chunk]") -> "beam.PCollection[Any]":
         return (
             chunks
-            | "pack" >> beam.Map(lambda chunk: (0, pack(chunk))).with_output_types(tuple[int, bytes])
+            | "share" >> beam.FlatMap(self.shares).with_output_types(tuple[int, Chunk])
+            | "pack" >> beam.MapTuple(lambda share, part: (share, pack(part))).with_output_types(tuple[int, bytes])
             | "gather" >> beam.GroupByKey()
             | "unpack" >> beam.FlatMap(lambda keyed: self.function(map(unpack, keyed[1])))
         )

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.errors import WorldError
 from schemas.feeds import FeedState
-from schemas.records import Piece
+from schemas.records import File, Piece
 from schemas.tables import FORMAT_VERSION, Run
 from transforms.files import Store
 
@@ -25,18 +25,6 @@ FINGERPRINTS = "_newsbeam/fingerprints"
 
 
 Kind = TypeVar("Kind")
-
-
-class File(Struct, frozen=True, kw_only=True):
-    """A Parquet file of a batch: where it was staged, where it belongs, and what Delta wants to know of it."""
-
-    table: str
-    staged: str
-    path: str
-    rows: int
-    size: int
-    partition: dict[str, str]
-    stats: str
 
 
 class Entry(Struct, frozen=True, kw_only=True):

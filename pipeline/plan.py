@@ -27,6 +27,8 @@ class Planner:
         self.changed: set[str] = set()
         """Inputs that changed while they were read; the next run reads them anew."""
         new = [info for info in inputs if not ledger.done(info).last]
+        self.expects = bool(new)
+        """Whether an input has something new, if it can be read."""
         self._total, self._finished = sum(info.size for info in new), 0
         self._open: BinaryIO | None = None
         self._cuttings = chain.from_iterable(map(self._input, new))

@@ -208,7 +208,7 @@ def run(
     with stopping(), held(store), ExitStack() as stack:
         session = Session(config, inputs, summary, listener, now)
         stack.callback(session.close)
-        engine: Line | None = None
+        engine: Line | None = stack.enter_context(making) if session.planner.expects else None  # loads meanwhile
         while batch := session.plan(None if limit is None else limit - summary.read):
             if batch.chunks:
                 engine = engine or stack.enter_context(making)

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.log import STAGING, File
+from pipeline.log import STAGING
 from pipeline.sorted_files import parquet_bytes
+from schemas.records import File
 from schemas.tables import TABLES, Run, Table
 from transforms.files import Store
 from transforms.rows import Place, run_rows

@@ -91,10 +91,9 @@ class StreamSteps:
                 chunk, named = self._completed(batch, chunk, named), named | _unique(chunk)
             batch = dataclasses.replace(batch, number=history.position + 1, token=new_token())
             steps = Steps(self.config, batch)
-            for entry in steps.write([chunk]):
-                for number in steps.commit(entry):
-                    yield number
-                    return
+            for number in steps.commit(steps.write([chunk])):
+                yield number
+                return
             warehouse.store.remove(f"{STAGING}/{batch.token}")
         raise WorldError("Other writers take every number in the log; end them, and run this again.")
 

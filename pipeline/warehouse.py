@@ -44,7 +44,7 @@ class Warehouse:
         """
         if fold_due(self.history):
             fold(self.store, self.refresh())
-        there = {info.name for info in self.store.walk(f"{STAGING}/{entry.token}")}
+        there = {info.name for info in self.store.walk(f"{STAGING}/{batch_of(entry.token)}")}
         if not set(staged_names(entry)) <= there or not append(self.store, entry):
             return False
         self.refresh()

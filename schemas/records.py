@@ -176,6 +176,18 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
         return self.first + self.records
 
 
+class File(Struct, frozen=True, kw_only=True, gc=False):
+    """A Parquet file of a batch: where it was staged, where it belongs, and what Delta wants to know of it."""
+
+    table: str
+    staged: str
+    path: str
+    rows: int
+    size: int
+    partition: dict[str, str]
+    stats: str
+
+
 class Chunk(Struct, frozen=True, kw_only=True, gc=False):
     """What flows: up to 256 articles that travel together, and the pieces of input they came from."""
 
@@ -184,3 +196,5 @@ class Chunk(Struct, frozen=True, kw_only=True, gc=False):
     articles: list[Article] = []
     changed: list[str] = []
     seconds: dict[str, float] = {}
+    files: list[File] = []
+    """What holds its articles' rows, and those of other chunks, once they are written."""

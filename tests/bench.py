@@ -65,7 +65,7 @@ def decoder_alone(share: Sequence[str]) -> tuple[int, float]:
 
     find = namer(MODEL).find
     started = time.monotonic()
-    found = sum(len(names) for at in range(0, len(share), 64) for names in find(share[at : at + 64]))
+    found = sum(len(names) for at in range(0, len(share), 256) for names in find(share[at : at + 256]))
     return found, len(share) / (time.monotonic() - started)
 
 

@@ -57,7 +57,7 @@ def beside_names(some: Sequence[Article]) -> None:
     for at in range(CHUNK, len(some), CHUNK):
         chunk = some[at : at + CHUNK]
         texts = [text for one in chunk for text in (one.title, one.body)]
-        names.append(seconds(lambda texts=texts: [find(texts[at : at + 64]) for at in range(0, len(texts), 64)]))
+        names.append(seconds(lambda texts=texts: [find(texts[at : at + 256]) for at in range(0, len(texts), 256)]))
         topics.append(seconds(lambda chunk=chunk: find_topics(chunk, filed)))
     count = len(some) - CHUNK
     ratios = sorted(topic / name for topic, name in zip(topics, names, strict=True))

@@ -17,9 +17,8 @@ def plain_line(batch: Batch, steps: Steps) -> None:
     read = [steps.read(chunk) for chunk in steps.plan(batch)]
     decided = steps.recognise_copies(read)
     done = [steps.add_columns(steps.find_topics(steps.find_names(chunk))) for chunk in decided]
-    for entry in steps.write(done):
-        for _ in steps.commit(entry):
-            pass
+    for _ in steps.commit(steps.write(done)):
+        pass
 
 
 def plain_run(config: Config, limit: int | None = None) -> Summary:

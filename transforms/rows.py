@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from schemas.records import Article, Entity
 from schemas.tables import TABLES, Mention, Run, Table
@@ -21,8 +22,8 @@ _TABLE_OF = {"unique": "articles", "duplicate": "duplicates", "dead": "dead_lett
 
 
 def partition_day(article: Article, now: datetime) -> date:
-    """The publication day in UTC; the day of the run where there is none."""
-    return (article.published_at or now).date()
+    """The publication day in UTC; the day of the run where there is none, and for what is dead."""
+    return (now if article.outcome == "dead" else article.published_at or now).date()
 
 
 def place_of(article: Article, now: datetime) -> str:
@@ -48,9 +49,13 @@ def rows_of(articles: Sequence[Article], now: datetime, batch: int) -> Iterator[
             yield from _cut(TABLES["entities"], entity_rows(group, found, batch), of_rows)
 
 
+def without_texts(article: Article) -> Article:
+    """The article without what only its rows need: the commit takes note of it without them."""
+    letter = article.letter and replace(article.letter, raw=b"", error="")
+    return replace(article, body="", summary=None, entities=[], topics=[], extra={}, problems=[], letter=letter)
+
+
 def _place(article: Article, now: datetime) -> Place:
-    if article.outcome == "dead":
-        return (str(now.date()),)
     day = str(partition_day(article, now))
     return (day, article.topic) if article.outcome == "unique" else (day,)
 

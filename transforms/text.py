@@ -4,7 +4,6 @@ import html
 import html.entities
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from enum import Enum, auto
 from itertools import pairwise
@@ -131,10 +130,9 @@ def is_wrapped(breaks: Sequence[Break]) -> bool:
     those of a list of short lines are not. (Of the 107,872 paragraphs in 19,043 Reuters items 288 begin with a small
     letter then, most of them rightly.)
     """
-    counts = Counter(breaks)
-    candidates = len(breaks) - counts[Break.INDENTED]
-    sure = counts[Break.SURE]
-    return candidates > 0 and (sure + counts[Break.FULL]) * 2 >= candidates and sure * 4 >= candidates
+    candidates = len(breaks) - breaks.count(Break.INDENTED)
+    sure = breaks.count(Break.SURE)
+    return candidates > 0 and (sure + breaks.count(Break.FULL)) * 2 >= candidates and sure * 4 >= candidates
 
 
 def _breaks(blocks: Sequence[Sequence[str]]) -> list[list[Break]]:
