@@ -46,7 +46,7 @@ clean:  ## remove what was made: tables, caches, the virtual environment
 	rm -rf out $(VENV) build dist transforms/_kernel* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): setup.py transforms/kernel.c
+$(READY): setup.py transforms/kernel.c transforms/words.c
 	@test -n "$(PYTHON)" || { echo "newsbeam needs Python 3.11, 3.12 or 3.13, and found none; give PYTHON=/path/to/python." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else f"newsbeam needs Python 3.11 to 3.13; $(PYTHON) is {sys.version.split()[0]}.")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }

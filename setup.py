@@ -69,7 +69,10 @@ EXTRAS = {
 
 # A plain library that `transforms/native.py` loads. Without a compiler the installation goes on, and numpy is used.
 KERNEL = Extension(
-    "transforms._kernel", ["transforms/kernel.c"], extra_compile_args=["-O3", "-fno-math-errno"], optional=True
+    "transforms._kernel",
+    ["transforms/kernel.c", "transforms/words.c"],
+    extra_compile_args=["-O3", "-fno-math-errno"],
+    optional=True,
 )
 
 setup(

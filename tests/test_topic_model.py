@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from pipeline.topics_own import Lesson, learn
 from schemas.errors import WorldError
 from tests.command import PROJECT
+from transforms import topic_model
+from transforms.native import compiled_look_up
 from transforms.taxonomy import Taxonomy, Topic
 from transforms.topic_model import DEFAULT, MOST_WORDS, TopicModel, bags, load_model, words
 from transforms.topic_training import Design, View, calibrate, fit, grid, softmax
@@ -99,6 +101,16 @@ UNTOLD = [
 @pytest.mark.parametrize("text", UNTOLD)
 def test_too_little_is_known(text: str) -> None:
     assert MODEL.classify([text]) == [{}]
+
+
+@given(st.lists(st.text("aBéü株 \n-'’1🏦", max_size=60) | st.sampled_from([RATES, MATCH, RATES * 9]), max_size=5))
+def test_compiled_or_not_the_same_words_are_known(texts: list[str]) -> None:
+    vocabulary = {word: number for number, word in enumerate(sorted({*words(RATES), b"a", "bé".encode()}), 1)}
+    compiled = compiled_look_up(list(vocabulary), topic_model._LETTERS, MOST_WORDS)
+    if compiled is None:
+        pytest.skip("nothing is compiled here")
+    for one, other in zip(bags(texts, vocabulary), bags(texts, vocabulary, compiled), strict=True):
+        assert (one == other).all()
 
 
 def test_the_costs_of_a_text_are_bounded() -> None:

@@ -9,7 +9,7 @@ that, and of weighted means of word vectors too; so classifying costs a look-up 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from io import BytesIO
 from itertools import chain, repeat
@@ -21,6 +21,7 @@ import numpy as np
 import xxhash
 
 from schemas.errors import WorldError
+from transforms.native import compiled_look_up
 
 Array = np.ndarray[Any, Any]
 DEFAULT = Path(__file__).parent / "data" / "topic_model.npz"
@@ -42,11 +43,34 @@ _LOGS = np.concatenate([[0], 1 + np.log(np.arange(1, MOST_WORDS + 2))]).astype(n
 
 def words(text: str) -> list[bytes]:
     """The first words of a text: runs of letters, in lower case, as UTF-8. Its costs are bounded, whatever its size."""
+    return _words(_opening(text))
+
+
+def _opening(text: str) -> bytes:
+    """Where a text's first words are, as UTF-8, with blanks for most of what is no letter."""
     text = text[:MOST_CHARACTERS]
-    if text.isascii():
-        return text.encode().translate(_LETTERS).split(None, MOST_WORDS)[:MOST_WORDS]
-    data = _NO_LETTERS.sub(b" ", text.lower().encode("utf-8", "replace"))
-    return data.translate(_LETTERS).split(None, MOST_WORDS)[:MOST_WORDS]
+    return text.encode() if text.isascii() else _NO_LETTERS.sub(b" ", text.lower().encode("utf-8", "replace"))
+
+
+def _words(opening: bytes) -> list[bytes]:
+    return opening.translate(_LETTERS).split(None, MOST_WORDS)[:MOST_WORDS]
+
+
+LookUp = Callable[[Sequence[bytes]], tuple[Array, Array]]
+"""From texts' openings to the numbers of their words, text by text, 0 for an unknown word; and to each one's count."""
+
+
+def _look_up(vocabulary: dict[bytes, int], openings: Sequence[bytes]) -> tuple[Array, Array]:
+    counted: list[int] = []
+
+    def each() -> Iterator[list[bytes]]:
+        for opening in openings:
+            found = _words(opening)
+            counted.append(len(found))
+            yield found  # looked up and forgotten before the next is made: half the time, as it stays in the cache
+
+    known = np.fromiter(map(vocabulary.get, chain.from_iterable(each()), repeat(0)), np.int64)
+    return known, np.array(counted, np.int64)
 
 
 class Bags(NamedTuple):
@@ -66,19 +90,11 @@ class Bags(NamedTuple):
         return np.diff(self.starts, append=len(self.words))
 
 
-def bags(texts: Sequence[str], vocabulary: dict[bytes, int]) -> Bags:
-    """The bags of some texts. Numbers of known words begin with 1."""
+def bags(texts: Sequence[str], vocabulary: dict[bytes, int], look_up: LookUp | None = None) -> Bags:
+    """The bags of some texts. Numbers of known words begin with 1. `look_up` does it faster, if it is given."""
     size, numbers = len(vocabulary) + 1, np.arange(len(texts), dtype=np.int64)
-    counted: list[int] = []
-
-    def each() -> Iterator[list[bytes]]:
-        for text in texts:
-            found = words(text)
-            counted.append(len(found))
-            yield found  # looked up and forgotten before the next is made: half the time, as it stays in the cache
-
-    known = np.fromiter(map(vocabulary.get, chain.from_iterable(each()), repeat(0)), np.int64)
-    lengths = np.array(counted, np.int64)
+    openings = list(map(_opening, texts))
+    known, lengths = look_up(openings) if look_up else _look_up(vocabulary, openings)
     keys = np.concatenate([numbers, np.repeat(numbers, lengths)]) * size
     keys[len(texts) :] += known
     keys = np.sort(keys.astype(np.int32) if len(texts) * size < 2**31 else keys)
@@ -99,6 +115,8 @@ class TopicModel(NamedTuple):
     taxonomy: str
     topics: tuple[str, ...]
     vocabulary: dict[bytes, int]
+    look_up: LookUp | None
+    """The compiled one, where it is there."""
     table: Array
     """Word by topic, and last the square of the word's weight; row 0, the unknown word's, is zeros."""
     bias: Array
@@ -129,6 +147,7 @@ class TopicModel(NamedTuple):
             parts["taxonomy"].tobytes().decode(),
             tuple(parts["topics"].tobytes().decode().split("\n")),
             {word: number for number, word in enumerate(names, 1)},
+            compiled_look_up(names, _LETTERS, MOST_WORDS),
             np.concatenate([np.zeros_like(table[:1]), table]),
             parts["bias"],
             float(parts["temperature"]),
@@ -136,7 +155,7 @@ class TopicModel(NamedTuple):
 
     def classify(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Of each text the best topics with their scores; none if too few of its words are known."""
-        found = bags(texts, self.vocabulary)
+        found = bags(texts, self.vocabulary, self.look_up)
         scores, rows = self.scores(found), np.arange(len(texts))
         best: list[dict[str, float]] = [{} for _ in texts]
         for _ in range(min(BEST, len(self.topics))):
