@@ -18,7 +18,8 @@ from schemas.errors import WorldError
 from schemas.records import Article
 from transforms.files import Store
 from transforms.fingerprints import KEYS, VERSION, Hashes, unpack
-from transforms.matcher import HOT, LEAST_KEYS, NOTHING, Kept, Past, kept_of
+from transforms.matcher import HOT, LEAST_KEYS, NOTHING, Kept, Past, day_of, kept_of
+from transforms.near import NO_HASHES
 from transforms.rows import place_of
 
 ROW_GROUP = 8_192
@@ -116,17 +117,17 @@ class _Group(NamedTuple):
 class _Wanted:
     """The keys of new articles, and which articles have each."""
 
-    def __init__(self, articles: Sequence[Kept]) -> None:
-        counts = [len(one.fingerprint.keys) for one in articles]
-        keys = np.concatenate([np.zeros(0, np.uint32), *(one.fingerprint.keys for one in articles)])
-        owners = np.repeat(np.arange(len(articles)), counts)
+    def __init__(self, articles: Sequence[Article]) -> None:
+        of_each = [unpack(one.fingerprint).keys for one in articles]
+        keys = np.concatenate([NO_HASHES, *of_each])
+        owners = np.repeat(np.arange(len(articles)), [len(one) for one in of_each])
         order = np.argsort(keys, kind="stable")
         keys, self.owners = keys[order], owners[order]
         self.keys, self.starts = np.unique(keys, return_index=True)
         self.ends = np.append(self.starts[1:], len(keys))
         self._table = np.zeros(1 << _TABLE_BITS, bool)
         self._table[self.keys & _MASK] = True
-        self._days = np.unique([one.day.toordinal() - _EPOCH for one in articles])
+        self._days = np.unique([day_of(one).toordinal() - _EPOCH for one in articles])
 
     def near_day(
         self, low: npt.NDArray[np.int32], high: npt.NDArray[np.int32], look_back: int
@@ -148,18 +149,18 @@ class _Wanted:
 _MASK = np.uint32((1 << _TABLE_BITS) - 1)
 
 
-def look_up_near(store: Store, history: History, articles: Iterable[Article], batch: int, look_back: int) -> Past:
+def look_up_near(store: Store, history: History, articles: Iterable[Article], look_back: int) -> Past:
     """Kept articles of the past that share enough keys with any of the articles, and keys that are hot there.
 
     Memory is bounded by the batch: keys are read row group by row group, and only the rows of candidates are kept.
     Which rows are found depends on the articles alone, not on how they are cut into files.
     """
-    new = [
-        kept_of(one, batch, unpack(one.fingerprint)) for one in articles if one.outcome == "read" and one.fingerprint
-    ]
-    wanted = _Wanted(new)
     names = file_names(history)
-    if not names or not len(wanted.keys):
+    new = [one for one in articles if one.outcome == "read" and one.fingerprint]
+    if not names or not new:
+        return NOTHING
+    wanted = _Wanted(new)
+    if not len(wanted.keys):
         return NOTHING
     counts = np.zeros(len(wanted.keys), np.int64)
     groups: list[_Group] = []

@@ -292,7 +292,7 @@ def match(root: str, history: History, articles: Sequence[Article]) -> Iterator[
     before = peak_memory()
     for warmth in ("first", "again"):
         started, cpu = time.perf_counter(), time.process_time()
-        past = look_up_near(store_at(root), history, articles, 2, 30)
+        past = look_up_near(store_at(root), history, articles, 30)
         decided = copies.decide(articles, {}, lambda one: copies.Text("", ""), 2, Rules(), past)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         yield f"{warmth}: {wall:.2f} s ({cpu:.2f} s of CPU, {cpu / len(articles) * 1e3:.2f} ms an article)"
