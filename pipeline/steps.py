@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from pipeline import progress
 from pipeline.config import Config
-from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table
+from pipeline.fingerprint_lookup import look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry, File, read_history
 from pipeline.staging import attempt, stage, stage_fingerprints, stage_index, stage_run
