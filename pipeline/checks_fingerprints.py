@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from pipeline.checks import Finding, Log, check_each, some
 from pipeline.checks_ids import Ids, Kept, hex_of
-from pipeline.fingerprint_files import SCHEMA
+from pipeline.fingerprint_files import KEY_SCHEMA, FingerprintFile, keys_name, keys_table
 from pipeline.log import fingerprints_name
 from pipeline.terminal import number_of
 from transforms.files import Store
@@ -21,6 +20,11 @@ def check_fingerprints(store: Store, log: Log, kept: Kept | None) -> Iterator[Fi
     whole = yield from check_each(_files(log), lambda name, rows: _read(store, name, rows, ids, places), _CURE)
     if whole and kept:
         yield from _misplaced(ids, places, kept)
+    if whole:
+        parts = {keys_name(part.name): part.name for part in log.manifest.fingerprints}
+        yield from check_each(
+            dict.fromkeys(parts, 0).items(), lambda name, _: _read_keys(store, name, parts[name]), _CURE
+        )
 
 
 def _files(log: Log) -> Iterator[tuple[str, int]]:
@@ -33,16 +37,20 @@ def _files(log: Log) -> Iterator[tuple[str, int]]:
 
 def _read(store: Store, name: str, rows: int, ids: Ids, places: list[str]) -> str:
     """Adds the ids and places of one file; tells what is wrong with the file."""
-    with store.open(name) as source, pq.ParquetFile(source) as file:
-        if not file.schema_arrow.equals(SCHEMA):
-            return "has other columns than fingerprints"
-        if file.metadata.num_rows != rows:
-            return f"has {number_of(file.metadata.num_rows, 'row')} where the log says {rows:,}"
-        for group in file.iter_batches():
-            places += group["place"].to_pylist()
-            for id in group["article_id"].to_pylist():
-                ids.add(id)
+    table = FingerprintFile(store, name).rows(["place", "article_id"])
+    if len(table) != rows:
+        return f"has {number_of(len(table), 'row')} where the log says {rows:,}"
+    places += table["place"].to_pylist()
+    for id in table["article_id"].to_pylist():
+        ids.add(id)
     return ""
+
+
+def _read_keys(store: Store, name: str, part: str) -> str:
+    """Tells what is wrong with the sorted keys of a part."""
+    keys = FingerprintFile(store, name, KEY_SCHEMA).rows(KEY_SCHEMA.names)
+    expected = keys_table(FingerprintFile(store, part).rows(["day", "keys"]))
+    return "" if keys.equals(expected, check_metadata=True) else f"has other keys than {part}"
 
 
 def _misplaced(ids: Ids, places: list[str], kept: Kept) -> Iterator[Finding]:

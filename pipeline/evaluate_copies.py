@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from pipeline.fingerprint_files import kept_articles
+from pipeline.fingerprint_lookup import kept_articles
 from pipeline.log import read_history
 from pipeline.query import connect, explained, plain
 from pipeline.terminal import visible

@@ -1,11 +1,12 @@
-"""Fingerprints of kept articles on disk: a file per batch, folded into larger parts, looked up without loading them.
+"""Fingerprints of kept articles on disk: a file per batch, folded into larger parts. Derived from the tables.
 
-Derived from the tables like the index. Keys lie in a column of their own, so a look-up reads an eighth of the file.
+A batch is a Parquet file. A part is a pair of Arrow files that are mapped into memory: its rows, and all their keys in
+rising order, so that what a look-up costs depends on what it looks for (`fingerprint_lookup.py`).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +17,21 @@ from pipeline.log import FINGERPRINTS, History, Part, fingerprints_name
 from pipeline.terminal import number_of
 from schemas.errors import WorldError
 from schemas.records import Article
-from transforms.files import Store
+from transforms.files import LocalStore, Store
 from transforms.fingerprints import KEYS, VERSION, Hashes, unpack
-from transforms.matcher import HOT, LEAST_KEYS, NOTHING, Kept, Past, kept_of
+from transforms.matcher import LEAST_KEYS, kept_of
 from transforms.rows import place_of
 
-ROW_GROUP = 8_192
-"""Rows whose keys are read at once; of those with a candidate all columns are."""
+ROW_GROUP = 1_024
+"""Rows that are read at once."""
 PART_ROWS = 65_536
-"""Rows of a part. While a part has less, the next fold adds to it."""
-_HEAD = 12
-_KEY_BYTES = 4 * KEYS
+"""Rows of a part, of which two bytes tell the number. While a part has less, the next fold adds to it."""
+KEY_BYTES = 4 * KEYS
+HEAD = 12
 _NO_KEY = 2**32 - 1
-_TABLE_BITS = 20
 _TITLE = 300
 _EPOCH = date(1970, 1, 1).toordinal()
+_PART, _DAYS = ".arrow", b"days"
 
 SCHEMA = pa.schema(
     [
@@ -43,8 +44,14 @@ SCHEMA = pa.schema(
         pa.field("place", pa.string(), metadata={"meaning": "date=…/topic=… of the article"}),
         pa.field("batch", pa.int64()),
         pa.field("is_roundup", pa.bool_(), metadata={"meaning": "whether it holds several other articles"}),
-        pa.field("keys", pa.binary(_KEY_BYTES), metadata={"meaning": "32-bit hashes, filled up with 2^32 - 1"}),
+        pa.field("keys", pa.binary(KEY_BYTES), metadata={"meaning": "32-bit hashes, filled up with 2^32 - 1"}),
         pa.field("sketch", pa.binary(), metadata={"meaning": "the packed fingerprint without its keys"}),
+    ]
+)
+KEY_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.uint32(), metadata={"meaning": "a key of a row of the part, rising"}),
+        pa.field("row", pa.uint16(), metadata={"meaning": "the number of the row"}),
     ]
 )
 _RANDOM = ("keys", "sketch", "article_id", "identity")
@@ -81,7 +88,7 @@ def fingerprint_row(article: Article, place: str, batch: int) -> dict[str, objec
         "batch": batch,
         "is_roundup": article.is_roundup,
         "keys": filled.tobytes(),
-        "sketch": data[:_HEAD] + data[_HEAD + 4 * len(keys) :],
+        "sketch": data[:HEAD] + data[HEAD + 4 * len(keys) :],
     }
 
 
@@ -103,171 +110,47 @@ def fingerprint_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-# Looking up
+class FingerprintFile:
+    """A file of a batch, or one of a part, open for reading. A file on a disk is mapped into memory.
 
-
-class _Group(NamedTuple):
-    """A row group, where it lies."""
-
-    name: str
-    number: int
-
-
-class _Wanted:
-    """The keys of new articles, and which articles have each."""
-
-    def __init__(self, articles: Sequence[Kept]) -> None:
-        counts = [len(one.fingerprint.keys) for one in articles]
-        keys = np.concatenate([np.zeros(0, np.uint32), *(one.fingerprint.keys for one in articles)])
-        owners = np.repeat(np.arange(len(articles)), counts)
-        order = np.argsort(keys, kind="stable")
-        keys, self.owners = keys[order], owners[order]
-        self.keys, self.starts = np.unique(keys, return_index=True)
-        self.ends = np.append(self.starts[1:], len(keys))
-        self._table = np.zeros(1 << _TABLE_BITS, bool)
-        self._table[self.keys & _MASK] = True
-        self._days = np.unique([one.day.toordinal() - _EPOCH for one in articles])
-
-    def near_day(
-        self, low: npt.NDArray[np.int32], high: npt.NDArray[np.int32], look_back: int
-    ) -> npt.NDArray[np.bool_]:
-        """Whether any article's day is within `look_back` of each range of days."""
-        at = np.searchsorted(self._days, low - look_back).clip(max=len(self._days) - 1)
-        day = self._days[at]
-        near: npt.NDArray[np.bool_] = (day >= low - look_back) & (day <= high + look_back)
-        return near
-
-    def find(self, keys: Hashes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Where wanted keys stand among these, and which they are. Most are ruled out by a table of their low bits."""
-        at = np.flatnonzero(self._table[keys & _MASK])
-        found = np.searchsorted(self.keys, keys[at]).clip(max=len(self.keys) - 1)
-        right = self.keys[found] == keys[at]
-        return at[right], found[right]
-
-
-_MASK = np.uint32((1 << _TABLE_BITS) - 1)
-
-
-def look_up_near(store: Store, history: History, articles: Iterable[Article], batch: int, look_back: int) -> Past:
-    """Kept articles of the past that share enough keys with any of the articles, and keys that are hot there.
-
-    Memory is bounded by the batch: keys are read row group by row group, and only the rows of candidates are kept.
-    Which rows are found depends on the articles alone, not on how they are cut into files.
+    Raises pyarrow's ArrowInvalid, or OSError, if it is damaged or has other columns.
     """
-    new = [
-        kept_of(one, batch, unpack(one.fingerprint)) for one in articles if one.outcome == "read" and one.fingerprint
-    ]
-    wanted = _Wanted(new)
-    names = file_names(history)
-    if not names or not len(wanted.keys):
-        return NOTHING
-    counts = np.zeros(len(wanted.keys), np.int64)
-    groups: list[_Group] = []
-    parts = []
-    for group, rows, found in _hits(store, names, wanted, look_back, counts):
-        parts.append(np.stack([np.full(len(rows), len(groups)), rows, found]))
-        groups.append(group)
-    hits = np.concatenate([np.zeros((3, 0), np.int64), *parts], axis=1)
-    places = _candidates(hits[:, counts[hits[2]] <= HOT], wanted)
-    kept = sorted(_read(store, groups, places), key=lambda one: (one.batch, one.day, one.article_id))
-    return Past(kept, frozenset(wanted.keys[counts > HOT].tolist()))
+
+    def __init__(self, store: Store, name: str, schema: pa.Schema = SCHEMA) -> None:
+        is_local = isinstance(store, LocalStore)
+        source = pa.memory_map(store.path(name)) if is_local else pa.PythonFile(store.open(name), "r")
+        self._is_part = is_part(name)
+        self._file = pa.ipc.open_file(source) if self._is_part else pq.ParquetFile(source)
+        self._schema = self._file.schema if self._is_part else self._file.schema_arrow
+        if not self._schema.equals(schema):
+            raise pa.ArrowInvalid(f"{name} has other columns than {', '.join(schema.names)}")
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Iterator[pa.Table]:
+        """The rows of these numbers, rising, group by group. Of a part no others are read."""
+        size = self._group(0).num_rows
+        for number in np.unique(rows // size).tolist():
+            yield self._group(number).take(rows[rows // size == number] - number * size)
+
+    def _group(self, number: int) -> pa.Table | pa.RecordBatch:
+        return self._file.get_batch(number) if self._is_part else self._file.read_row_group(number)
+
+    def rows(self, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+        """All rows."""
+        return self._file.read_all().select(columns) if self._is_part else self._file.read(columns=list(columns))
+
+    def days(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Of a file of keys: the days of the part's rows, rising, and the first row of each."""
+        days, firsts = np.array(json.loads(self._schema.metadata[_DAYS]), np.int32)
+        return days, firsts
+
+
+# Folding
 
 
 def file_names(history: History) -> list[str]:
     """Every file that holds fingerprints of the history."""
     parts = [part.name for part in history.manifest.fingerprints]
     return parts + [fingerprints_name(entry.number) for entry in history.tail if entry.fingerprint_rows]
-
-
-def _hits(
-    store: Store, names: Iterable[str], wanted: _Wanted, look_back: int, counts: npt.NDArray[np.int64]
-) -> Iterator[tuple[_Group, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Row groups, with the rows that have wanted keys, and these. `counts` grows by the rows that have each key; of one
-    that is hot no more hits are given."""
-    for name in names:
-        with store.open(name) as source, pq.ParquetFile(source) as file:
-            for number in range(file.num_row_groups):
-                if not _may_hold(file, number, wanted, look_back):
-                    continue
-                group = file.read_row_group(number, columns=["day", "keys"])
-                keys = np.frombuffer(_buffer(group["keys"]), np.uint32)[: len(group) * KEYS]
-                at, found = wanted.find(keys)
-                days = group["day"].cast(pa.int32()).to_numpy()[at // KEYS]
-                valid = wanted.near_day(days, days, look_back)
-                rows, found = at[valid] // KEYS, found[valid]
-                keep = (counts[found] <= HOT) & (np.bincount(rows, minlength=len(group))[rows] >= LEAST_KEYS)
-                counts += np.bincount(found, minlength=len(counts))
-                if keep.any():
-                    yield _Group(name, number), rows[keep], found[keep]
-
-
-def _buffer(column: pa.ChunkedArray) -> memoryview:
-    chunk = column.combine_chunks()
-    start = chunk.offset * _KEY_BYTES
-    return memoryview(chunk.buffers()[1])[start : start + len(chunk) * _KEY_BYTES]
-
-
-def _may_hold(file: pq.ParquetFile, number: int, wanted: _Wanted, look_back: int) -> bool:
-    statistics = file.metadata.row_group(number).column(0).statistics
-    if statistics is None or not statistics.has_min_max:
-        return True
-    low, high = (np.array([day.toordinal() - _EPOCH], np.int32) for day in (statistics.min, statistics.max))
-    return bool(wanted.near_day(low, high, look_back)[0])
-
-
-def _candidates(hits: npt.NDArray[np.int64], wanted: _Wanted) -> npt.NDArray[np.int64]:
-    """The row group and row of every candidate: it shares LEAST_KEYS with one article. Two columns, no doubles."""
-    lengths = (wanted.ends - wanted.starts)[hits[2]]
-    first = np.repeat(wanted.starts[hits[2]] - np.cumsum(lengths) + lengths, lengths)
-    owners = wanted.owners[first + np.arange(len(first))]
-    pairs = np.stack([owners, *np.repeat(hits[:2], lengths, axis=1)], axis=1)
-    pairs, shared = np.unique(pairs, axis=0, return_counts=True)
-    return np.unique(pairs[shared >= LEAST_KEYS][:, 1:], axis=0)
-
-
-def kept_articles(store: Store, history: History, most: int) -> list[Kept]:
-    """The newest kept articles that have fingerprints, oldest first."""
-    found: list[Kept] = []
-    for name in reversed(file_names(history)):
-        if len(found) >= most:
-            break
-        rows = _whole(store, name)
-        found += map(_kept, rows.slice(max(len(rows) - most, 0)).to_pylist())
-    return sorted(found, key=lambda one: (one.batch, one.day, one.article_id))[-most:]
-
-
-def _read(store: Store, groups: Sequence[_Group], places: npt.NDArray[np.int64]) -> Iterator[Kept]:
-    """The rows at the places, row group by row group."""
-    open_name, file = "", None
-    for number in np.unique(places[:, 0]).tolist():
-        group = groups[number]
-        if group.name != open_name:
-            open_name, file = group.name, pq.ParquetFile(store.open(group.name))
-        assert file is not None
-        rows = file.read_row_group(group.number).take(places[places[:, 0] == number][:, 1])
-        yield from map(_kept, rows.to_pylist())
-
-
-def _kept(row: dict[str, Any]) -> Kept:
-    data = row["sketch"]
-    count = data[8]
-    fingerprint = unpack(data[:_HEAD] + row["keys"][: 4 * count] + data[_HEAD:])
-    published = row["published_at"]
-    return Kept(
-        article_id=row["article_id"].hex(),
-        identity=row["identity"],
-        day=row["day"],
-        published_at=published.astimezone(UTC) if published else None,
-        title=row["title"],
-        source=row["source"],
-        place=row["place"],
-        batch=row["batch"],
-        fingerprint=fingerprint,
-        is_roundup=row["is_roundup"],
-    )
-
-
-# Folding
 
 
 def folded_parts(store: Store, history: History) -> list[Part]:
@@ -285,13 +168,59 @@ def folded_parts(store: Store, history: History) -> list[Part]:
 
 
 def write_parts(store: Store, tables: Iterable[pa.Table], stem: str, version: int) -> list[Part]:
-    """Tables as files of PART_ROWS rows, each by day. Holds one part in memory."""
+    """Tables as parts of PART_ROWS rows, each by day. Holds one part in memory."""
     parts: list[Part] = []
-    for rows in _cut(tables):
-        name = f"{FINGERPRINTS}/{stem}-{len(parts):05}.parquet"
-        store.write(name, fingerprint_bytes(_by_day(rows)))
+    for rows in map(_by_day, _cut(tables)):
+        name = f"{FINGERPRINTS}/{stem}-{len(parts):05}{_PART}"
+        store.write(keys_name(name), _arrow_bytes(keys_table(rows), PART_ROWS * KEYS))
+        store.write(name, _arrow_bytes(rows, ROW_GROUP))
         parts.append(Part(name, len(rows), version))
     return parts
+
+
+def is_part(name: str) -> bool:
+    return name.endswith(_PART)
+
+
+def keys_name(part: str) -> str:
+    """The file with the keys of a part."""
+    return part.removesuffix(_PART) + ".keys" + _PART
+
+
+def keys_table(rows: pa.Table) -> pa.Table:
+    """The keys of the rows of a part, rising, each with its rows, rising too."""
+    keys = keys_of(rows)
+    order = np.argsort(keys, kind="stable")
+    order = order[keys[order] != _NO_KEY]
+    days, firsts = np.unique(day_numbers(rows), return_index=True)
+    schema = KEY_SCHEMA.with_metadata({_DAYS: json.dumps([days.tolist(), firsts.tolist()])})
+    return pa.table([pa.array(keys[order]), pa.array((order // KEYS).astype(np.uint16))], schema)
+
+
+def day_numbers(rows: pa.Table) -> npt.NDArray[np.int32]:
+    """The days of the rows, from 1970 on."""
+    numbers: npt.NDArray[np.int32] = rows["day"].cast(pa.int32()).to_numpy()
+    return numbers
+
+
+def day_number(day: date) -> int:
+    """A day as `day_numbers` counts."""
+    return day.toordinal() - _EPOCH
+
+
+def keys_of(rows: pa.Table) -> Hashes:
+    """The keys of all rows in a row, KEYS of each."""
+    chunk = rows["keys"].combine_chunks()
+    start = chunk.offset * KEY_BYTES
+    data = memoryview(chunk.buffers()[1])[start : start + len(chunk) * KEY_BYTES] if len(chunk) else b""
+    return np.frombuffer(data, np.uint32)
+
+
+def _arrow_bytes(table: pa.Table, at_once: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=at_once)
+    return bytes(sink.getvalue())
 
 
 def _cut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -306,8 +235,7 @@ def _cut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _whole(store: Store, name: str) -> pa.Table:
-    with pa.BufferReader(store.read(name)) as source:
-        return pq.read_table(source, schema=SCHEMA)
+    return FingerprintFile(store, name).rows()
 
 
 def without_fingerprints(history: History) -> int:

@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.fingerprint_files import SCHEMA, file_names, fingerprint_row, write_parts
+from pipeline.fingerprint_files import SCHEMA, FingerprintFile, file_names, fingerprint_row, write_parts
 from pipeline.lock import held
 from pipeline.log import History, manifest_name
 from pipeline.snapshots import fold, remove_folded
@@ -59,9 +58,8 @@ def _roundups(store: Store, history: History) -> frozenset[str]:
     """What was found to be a round-up stays one: its parts need not be kept articles."""
     found: set[str] = set()
     for name in file_names(history):
-        with store.open(name) as source:
-            table = pq.read_table(source, columns=["article_id"], filters=pc.field("is_roundup"))
-        found.update(id.hex() for id in table["article_id"].to_pylist())
+        rows = FingerprintFile(store, name).rows(["article_id", "is_roundup"])
+        found.update(id.hex() for id in rows.filter(rows["is_roundup"])["article_id"].to_pylist())
     return frozenset(found)
 
 

@@ -56,13 +56,13 @@ def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Ta
 
 def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, list[Known]]:
     """What was committed up to the history's position under each of the texts, oldest first."""
-    wanted = {key_pair(text): text for text in texts}
-    if not wanted:
-        return {}
-    keys = np.array(sorted({key for key, _ in wanted}), np.uint64)
     names = [index_name(entry.number) for entry in history.tail if entry.index_rows]
     if history.manifest.index_rows:
         names.insert(0, snapshot_name(history.manifest.number, "index"))
+    wanted = {key_pair(text): text for text in texts} if names else {}
+    if not wanted:
+        return {}
+    keys = np.array(sorted({key for key, _ in wanted}), np.uint64)
     found: dict[str, list[Known]] = defaultdict(list)
     for name in names:
         for table in lookup(store, name, keys):

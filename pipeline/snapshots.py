@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.feed_states import folded_states
-from pipeline.fingerprint_files import folded_parts, without_fingerprints
+from pipeline.fingerprint_files import folded_parts, keys_name, without_fingerprints
 from pipeline.index import SCHEMA as INDEX_SCHEMA
 from pipeline.ledger import SCHEMA as LEDGER_SCHEMA
 from pipeline.ledger import ledger_table
@@ -106,6 +106,6 @@ def remove_folded(store: Store, manifest: Manifest) -> None:
 
 def needless_fingerprints(store: Store, manifest: Manifest) -> list[str]:
     """Files of fingerprints that a snapshot replaces, or that a fold left which was broken off."""
-    parts = {part.name for part in manifest.fingerprints}
+    parts = {name for part in manifest.fingerprints for name in (part.name, keys_name(part.name))}
     paths = [f"{FINGERPRINTS}/{name}" for name in store.names(FINGERPRINTS) if re.match(r"\d{12}[-.]", name)]
     return [path for path in paths if path not in parts and int(path.rpartition("/")[2][:12]) <= manifest.number]

@@ -1,10 +1,12 @@
 """What the line does at each step, as plain functions of chunks. Made by the driver, sent to the workers."""
 
 import dataclasses
+import gc
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +14,8 @@ from msgspec.structs import replace
 
 from pipeline import progress
 from pipeline.config import Config
-from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table
+from pipeline.fingerprint_lookup import look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry, read_history
 from pipeline.staging import attempt, stage, stage_fingerprints, stage_index, stage_run
@@ -86,19 +89,22 @@ class Steps:
         """The whole batch at once, in a fixed order: every article gets its outcome, by the log as it was before."""
         started = time.perf_counter()
         chunks = without_changed(sorted(chunks, key=lambda chunk: chunk.number))
-        store = store_at(self.config.output)
         articles = sorted((article for chunk in chunks for article in chunk.articles), key=copies.order)
-        log = read_history(store)
-        history = look_up(store, log, copies.questions(articles))
-        rules = self.config.dedup.rules()
-        past = look_up_near(store, log, articles, self.batch.number, rules.look_back)
-        decided = copies.decide(articles, history, lambda one: text_of(store, one), self.batch.number, rules, past)
+        with _uncollected():
+            decided = self._decided(articles)
         found = {(article.input, article.position): article for article in decided}
         seconds = time.perf_counter() - started
         for chunk in sorted(chunks, key=size, reverse=True):  # dealt out in turn, they make workers equally busy
             articles = [found[article.input, article.position] for article in chunk.articles]
             yield replace(chunk, articles=articles, seconds={**chunk.seconds, "copies": seconds})
             seconds = 0.0
+
+    def _decided(self, articles: Sequence[Article]) -> list[Article]:
+        store, rules = store_at(self.config.output), self.config.dedup.rules()
+        log = read_history(store)
+        history = look_up(store, log, copies.questions(articles))
+        past = look_up_near(store, log, articles, rules.look_back)
+        return copies.decide(articles, history, lambda one: text_of(store, one), self.batch.number, rules, past)
 
     def find_names(self, chunk: Chunk) -> Chunk:
         """The unique articles with their names."""
@@ -248,6 +254,18 @@ def check_complete(chunks: Sequence[Chunk], articles: Sequence[Article]) -> None
 def size(chunk: Chunk) -> int:
     """In characters of its texts."""
     return sum(len(article.body) for article in chunk.articles)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for cycles of unused objects: many are made that are needed, and looking took a fifth of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _timed(step: str, chunk: Chunk, work: Callable[[], Chunk]) -> Chunk:

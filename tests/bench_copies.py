@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.fingerprint_files import SCHEMA, look_up_near, write_parts
+from pipeline.fingerprint_files import SCHEMA, FingerprintFile, keys_name, write_parts
+from pipeline.fingerprint_lookup import look_up_near
 from pipeline.log import History, Manifest
 from schemas.records import Article
 from tests.reuters import KINDS, Labels, Pair, items, labels, pairs_of, perturbed
@@ -265,9 +265,8 @@ def new_articles(root: str, history: History, count: int) -> list[Article]:
     fresh = _made_up(chance, count, 1 << 30, date(2026, 1, 30)).to_pylist()
     for at in range(0, count, 2):
         part = history.manifest.fingerprints[at // 2 % len(history.manifest.fingerprints)]
-        with pq.ParquetFile(Path(root, part.name)) as file:
-            group = file.read_row_group(int(chance.integers(file.num_row_groups)), columns=["keys", "sketch"])
-        old = group.slice(int(chance.integers(len(group))), 1).to_pylist()[0]
+        rows = FingerprintFile(store_at(root), part.name).rows(["keys", "sketch"])
+        old = rows.slice(int(chance.integers(len(rows))), 1).to_pylist()[0]
         for name, start, size in (("keys", 0, KEYS), ("sketch", 12, SKETCH)):
             theirs, ours = (np.frombuffer(row[name], "<u4", size, start) for row in (old, fresh[at]))
             mixed = np.sort(np.where(chance.random(size) < 0.67, theirs, ours))
@@ -292,7 +291,7 @@ def match(root: str, history: History, articles: Sequence[Article]) -> Iterator[
     before = peak_memory()
     for warmth in ("first", "again"):
         started, cpu = time.perf_counter(), time.process_time()
-        past = look_up_near(store_at(root), history, articles, 2, 30)
+        past = look_up_near(store_at(root), history, articles, 30)
         decided = copies.decide(articles, {}, lambda one: copies.Text("", ""), 2, Rules(), past)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         yield f"{warmth}: {wall:.2f} s ({cpu:.2f} s of CPU, {cpu / len(articles) * 1e3:.2f} ms an article)"
@@ -316,7 +315,8 @@ def tell_history(most: int) -> None:
     for rows, days in sorted({(most // 10, 30), (most // 3, 30), (most, 30), (most // 3, 100), (most, 300)}):
         with tempfile.TemporaryDirectory() as root:
             history = made_up_history(root, rows, days)
-            size = sum(os.path.getsize(Path(root, part.name)) for part in history.manifest.fingerprints)
+            names = [name for part in history.manifest.fingerprints for name in (part.name, keys_name(part.name))]
+            size = sum(os.path.getsize(Path(root, name)) for name in names)
             print(f"  {rows:,} of {days} days, of which 30 are looked back ({size / 1e6:,.0f} MB)", flush=True)
             work = root, history, new_articles(root, history, 1_000)
             process = multiprocessing.get_context("spawn").Process(target=_tell_match, args=work)

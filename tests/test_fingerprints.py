@@ -190,6 +190,6 @@ def test_estimates_are_near_the_truth() -> None:
         tokens = ["".join(chance.choices("abcdefgh", k=5)) for _ in range(600)]
         other = [word if chance.random() < 0.85 else word[::-1] for word in tokens]
         runs = [set(zip(side, side[1:], side[2:], strict=False)) for side in (tokens, other)]
-        alike = near.likeness(of(" ".join(tokens)), of(" ".join(other)))
+        alike = near.likeness(*(Side(of(" ".join(text)), "", None) for text in (tokens, other)))
         errors.append(abs(alike.jaccard - len(runs[0] & runs[1]) / len(runs[0] | runs[1])))
     assert sum(errors) / len(errors) < 0.05

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 from msgspec.structs import replace
 
-from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table, look_up_near
+from pipeline.fingerprint_files import fingerprint_bytes, fingerprint_table
+from pipeline.fingerprint_lookup import look_up_near
 from pipeline.index import index_table, look_up, text_of
 from pipeline.log import Entry
 from pipeline.snapshots import fold
@@ -116,7 +117,7 @@ def staged(warehouse: Warehouse, articles: Sequence[Article], input: str = "", l
     ordered = sorted(read, key=copies.order)
     known = look_up(store, warehouse.history, copies.questions(ordered))
     rules = Rules()
-    past = look_up_near(store, warehouse.history, ordered, number, rules.look_back)
+    past = look_up_near(store, warehouse.history, ordered, rules.look_back)
     decided = copies.decide(ordered, known, lambda one: text_of(store, one), number, rules, past)
     done = [enriched(one) for one in decided]
     token = new_token()

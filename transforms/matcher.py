@@ -5,9 +5,10 @@ cluster keeps exactly one article, nothing drifts from copy to copy, and a key i
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -59,18 +60,28 @@ NOTHING = Past()
 class Overlap(NamedTuple):
     """What the articles of a batch, and what the past has to compare with them, have in common."""
 
-    keys: frozenset[int] = frozenset()
-    """Keys of more than one of them; all others find nothing."""
+    keys: Mapping[str, list[int]] = MappingProxyType({})
+    """By article, those keys that others have too; of articles that have too few, nothing. All others find nothing."""
     boilerplate: Hashes = near.NO_HASHES
 
 
 def overlap(articles: Iterable[Article], past: Past) -> Overlap:
     """The overlap of the articles that have fingerprints and the past."""
-    made = [(one.source, unpack(one.fingerprint)) for one in articles if one.fingerprint]
-    made += [(old.source, old.fingerprint) for old in past.kept]
-    keys = np.sort(np.concatenate([near.NO_HASHES, *(one.keys for _, one in made)]))
-    repeated = frozenset(keys[1:][keys[1:] == keys[:-1]].tolist()) - past.hot
-    return Overlap(repeated, near.boilerplate((source, one.sketch) for source, one in made))
+    made = [(one.article_id, one.source, unpack(one.fingerprint)) for one in articles if one.fingerprint]
+    made += [(old.article_id, old.source, old.fingerprint) for old in past.kept]
+    keys = np.concatenate([near.NO_HASHES, *(one.keys for *_, one in made)])
+    values, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    counts[np.isin(values, list(past.hot))] = 0
+    is_repeated = counts[places] > 1
+    repeated = keys[is_repeated].tolist()
+    ends = np.cumsum([0, *(len(one.keys) for *_, one in made)])
+    bounds = pairwise(np.concatenate([[0], np.cumsum(is_repeated)])[ends].tolist())
+    by_article = {
+        id: repeated[start:end]
+        for (id, *_), (start, end) in zip(made, bounds, strict=True)
+        if end - start >= LEAST_KEYS
+    }
+    return Overlap(by_article, near.boilerplate([(source, one.sketch) for _, source, one in made]))
 
 
 class _Index:
@@ -93,9 +104,9 @@ class _Index:
 
     def candidates(self, new: Kept, keys: Iterable[int], look_back: int) -> list[Kept]:
         """Articles that share enough keys, of another identity and not too far in time; most keys first."""
-        if not self._articles:
+        lists = [numbers for key in keys if (numbers := self._by_key.get(key))]
+        if len(lists) < LEAST_KEYS:
             return []
-        lists = (self._by_key.get(key, ()) for key in keys)
         shared = Counter(chain.from_iterable(lists))
         enough = [number for number, keys in shared.items() if keys >= LEAST_KEYS]
         enough.sort(key=lambda number: (-shared[number], number))
@@ -126,16 +137,18 @@ class Matcher:
         self._texts_left = MOST_TEXTS
         self._kept, self._wholes = _Index(), _Index()
         self._parts: dict[str, list[Fingerprint]] = defaultdict(list)
+        self._sides: dict[str, Side] = {}
+        self._new: Kept | None = None
         self.roundups = set(roundups) | {one.article_id for one in past.kept if one.is_roundup}
         for one in past.kept:
-            self._kept.add(one, self._keys(one.fingerprint))
+            self._kept.add(one, overlap.keys.get(one.article_id, ()))
 
     def match(self, article: Article, batch: int) -> Copy | None:
         """What the article is a copy of: of all that it is verified against the likest, of equals the earliest."""
-        fingerprint = unpack(article.fingerprint)
-        if len(keys := self._keys(fingerprint)) < LEAST_KEYS:
+        keys = self._overlap.keys.get(article.article_id)
+        if not keys:
             return None
-        new = kept_of(article, batch, fingerprint)
+        new = self._new_of(article, batch)
         self._note_larger_copies(new, keys)
         candidates = self._kept.candidates(new, keys, self._rules.look_back)
         judged = [(old, self._judge(article, new, old)) for old in candidates]
@@ -152,12 +165,19 @@ class Matcher:
 
     def keep(self, article: Article, batch: int) -> None:
         """The article is kept: later ones may be copies of it."""
-        fingerprint = unpack(article.fingerprint)
-        if len(keys := self._keys(fingerprint)) >= LEAST_KEYS:
-            self._kept.add(kept_of(article, batch, fingerprint), keys)
+        if keys := self._overlap.keys.get(article.article_id):
+            self._kept.add(self._new_of(article, batch), keys)
 
-    def _keys(self, fingerprint: Fingerprint) -> list[int]:
-        return [key for key in fingerprint.keys.tolist() if key in self._overlap.keys]
+    def _new_of(self, article: Article, batch: int) -> Kept:
+        if self._new is None or self._new.article_id != article.article_id:
+            self._new = kept_of(article, batch, unpack(article.fingerprint))
+        return self._new
+
+    def _side(self, one: Kept) -> Side:
+        side = self._sides.get(one.article_id)
+        if side is None:
+            side = self._sides[one.article_id] = side_of(one, self._overlap.boilerplate)
+        return side
 
     def _judge(self, article: Article, new: Kept, old: Kept) -> Judgement:
         def texts() -> tuple[str, str] | None:
@@ -166,12 +186,12 @@ class Matcher:
             self._texts_left -= old.batch != new.batch
             return whole_text(article), self._text_of(old)
 
-        return near.judge(side_of(new), side_of(old), self._rules, texts, self._overlap.boilerplate)
+        return near.judge(self._side(new), self._side(old), self._rules, texts)
 
     def _note_larger_copies(self, new: Kept, keys: list[int]) -> None:
         """A copy that says more than its original may be a round-up, and this its second part."""
         for whole in self._wholes.candidates(new, keys, self._rules.look_back):
-            judged = near.judge(side_of(new), side_of(whole), self._rules, lambda: None, self._overlap.boilerplate)
+            judged = near.judge(self._side(new), self._side(whole), self._rules, lambda: None)
             if judged.method:
                 self._note_part(whole, new, judged)
 
@@ -203,22 +223,21 @@ def pairs_to_compare(articles: Sequence[Kept], look_back: int) -> Iterator[tuple
     """The pairs of which a matcher that kept them all would judge, the earlier one first."""
     keys, index = overlap((), Past(articles)).keys, _Index()
     for one in articles:
-        mine = [key for key in one.fingerprint.keys.tolist() if key in keys]
+        mine = keys.get(one.article_id, [])
         yield from ((old, one) for old in index.candidates(one, mine, look_back))
         index.add(one, mine)
 
 
-def side_of(one: Kept) -> Side:
-    return Side(one.fingerprint, one.title, one.source)
+def side_of(one: Kept, boilerplate: Hashes = near.NO_HASHES) -> Side:
+    return Side(one.fingerprint, one.title, one.source, boilerplate)
 
 
 def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
-    """An article of the batch as others are compared with it. Without a date it counts from when it was read."""
-    moment = article.published_at or article.read_at
+    """An article of the batch as others are compared with it."""
     return Kept(
         article_id=article.article_id,
         identity=xxh3_64_intdigest(article.identity.encode("utf-8", "surrogatepass")),
-        day=moment.date() if moment else date.max,
+        day=day_of(article),
         published_at=article.published_at,
         title=article.title,
         source=article.source,
@@ -226,6 +245,12 @@ def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
         batch=batch,
         fingerprint=fingerprint,
     )
+
+
+def day_of(article: Article) -> date:
+    """The day of publication, UTC; without a date, that when it was read."""
+    moment = article.published_at or article.read_at
+    return moment.date() if moment else date.max
 
 
 def whole_text(article: Article) -> str:
@@ -248,7 +273,7 @@ def _copy(new: Kept, old: Kept, judged: Judgement) -> Copy:
         samples=judged.likeness.samples,
         numbers_shared=judged.numbers_shared,
         numbers_replaced=judged.numbers_replaced,
-        title_ratio=judged.title_ratio,
+        title_ratio=near.title_ratio(new.title, old.title),
         original_batch=old.batch,
         earlier=is_earlier(new.published_at, old.published_at),
         place=old.place,

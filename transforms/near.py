@@ -4,7 +4,7 @@ The thresholds were measured on newswire and on perturbed articles (docs/copies.
 paragraphs, and two people's reports of one event, have a Jaccard of .2 to .4, and must stay apart.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -50,6 +50,7 @@ _LEFT, _KEPT, _BOILERPLATE_JACCARD = 8, 0.7, 0.9
 # Texts of one source whose titles are less alike than this must be so alike.
 _SAME_SOURCE_TITLE, _SAME_SOURCE_JACCARD = 0.5, 0.9
 _UNRELATED = 0.05
+_SLOT_BITS = 20
 _NO_TEXTS = ("", "x")  # with nothing in common
 NO_HASHES = np.zeros(0, np.uint32)
 
@@ -74,78 +75,77 @@ class Judgement(NamedTuple):
     likeness: Likeness
     numbers_shared: int
     numbers_replaced: int
-    title_ratio: float
 
 
-class Side(NamedTuple):
-    """One of the two texts."""
+class Side:
+    """One of the two texts, with what every comparison of it needs."""
 
-    fingerprint: Fingerprint
-    title: str
-    source: str | None
+    __slots__ = ("fingerprint", "last", "numbers", "own", "source", "title")
+
+    def __init__(
+        self, fingerprint: Fingerprint, title: str, source: str | None, boilerplate: Hashes = NO_HASHES
+    ) -> None:
+        self.fingerprint, self.title, self.source = fingerprint, title, source
+        sketch = fingerprint.sketch
+        # The sketch holds every hash of the text up to `last`; `own` is the sketch without boilerplate.
+        self.last = int(sketch[-1]) if fingerprint.shingles > SKETCH else 2**32 - 1
+        self.own = sketch[~_is_in(sketch, boilerplate)] if len(boilerplate) else sketch
+        self.numbers = frozenset(fingerprint.numbers.tolist())
 
 
-def likeness(one: Fingerprint, other: Fingerprint, boilerplate: Hashes = NO_HASHES) -> Likeness:
+def likeness(one: Side, other: Side) -> Likeness:
     """Jaccard and containment of the shingles, estimated on the range of hashes that both sketches cover.
 
-    Boilerplate (rising hashes) does not count, as long as enough is left of both texts.
+    Boilerplate does not count, as long as enough is left of both texts.
     """
-    a, b = _within(one.sketch, upto := min(_last(one), _last(other))), _within(other.sketch, upto)
-    only = False
-    if len(boilerplate):
-        left_a, left_b = _without(a, boilerplate), _without(b, boilerplate)
-        if min(len(left_a), len(left_b)) >= _LEFT:
-            a, b = left_a, left_b
-        else:
-            only = len(left_a) < _KEPT * len(a) or len(left_b) < _KEPT * len(b)
-    common, smaller = _common(a, b), min(len(a), len(b))
-    return Likeness(common / max(len(a) + len(b) - common, 1), common / max(smaller, 1), smaller, only)
+    upto = min(one.last, other.last)
+    a, b = _within(one.own, one.last, upto), _within(other.own, other.last, upto)
+    if min(a, b) >= _LEFT:
+        return _likeness(a, b, _common(one.own, other.own), False)
+    all_a, all_b = (_within(side.fingerprint.sketch, side.last, upto) for side in (one, other))
+    only = a < _KEPT * all_a or b < _KEPT * all_b
+    return _likeness(all_a, all_b, _common(one.fingerprint.sketch, other.fingerprint.sketch), only)
 
 
-def _last(one: Fingerprint) -> int:
-    return int(one.sketch[-1]) if one.shingles > SKETCH else 2**32 - 1
+def _likeness(a: int, b: int, common: int, is_boilerplate: bool) -> Likeness:
+    return Likeness(common / max(a + b - common, 1), common / max(min(a, b), 1), min(a, b), is_boilerplate)
 
 
-def _within(hashes: Hashes, upto: int) -> Hashes:
-    return hashes[: hashes.searchsorted(np.uint32(upto), side="right")]
+def _within(hashes: Hashes, last: int, upto: int) -> int:
+    """How many of rising hashes, none beyond `last`, are at most `upto`."""
+    return len(hashes) if last <= upto else int(hashes.searchsorted(np.uint32(upto), side="right"))
 
 
 def _is_in(hashes: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
-    """Of rising hashes, which are among the others, rising too."""
-    places = others.searchsorted(hashes)
-    places[places == len(others)] = 0
-    return np.equal(others[places], hashes)
-
-
-def _without(hashes: Hashes, others: Hashes) -> Hashes:
-    kept: Hashes = hashes[~_is_in(hashes, others)]
-    return kept
+    """Of rising hashes, which are among the others, rising too and not none."""
+    return np.equal(others.take(others.searchsorted(hashes), mode="clip"), hashes)
 
 
 def _common(one: Hashes, other: Hashes) -> int:
-    return int(_is_in(one, other).sum()) if len(one) and len(other) else 0
+    return int(np.count_nonzero(_is_in(one, other))) if len(other) else 0
 
 
-def judge(
-    one: Side, other: Side, rules: Rules, texts: Callable[[], tuple[str, str] | None], boilerplate: Hashes = NO_HASHES
-) -> Judgement:
+def judge(one: Side, other: Side, rules: Rules, texts: Callable[[], tuple[str, str] | None]) -> Judgement:
     """Whether two texts are copies of each other. `texts` gives both if they can be had; that costs the most, so they
     are asked for only where the fingerprints do not decide."""
-    alike = likeness(one.fingerprint, other.fingerprint, boilerplate)
-    shared = _common(one.fingerprint.numbers, other.fingerprint.numbers)
-    replaced = min(len(one.fingerprint.numbers), len(other.fingerprint.numbers)) - shared
+    alike = likeness(one, other)
+    shared = len(one.numbers & other.numbers)
+    replaced = min(len(one.numbers), len(other.numbers)) - shared
     tokens = min(one.fingerprint.tokens, other.fingerprint.tokens)
-    titles = title_ratio(one.title, other.title)
 
     def judged(method: str, similarity: float, reason: str) -> Judgement:
-        return Judgement(method, similarity, reason, alike, shared, replaced, titles)
+        return Judgement(method, similarity, reason, alike, shared, replaced)
 
     if alike.is_boilerplate and alike.jaccard < _BOILERPLATE_JACCARD:
         return judged("", alike.jaccard, "they share what their source repeats everywhere")
     if is_template(tokens, shared, replaced) and not _may_be_misread(alike, replaced, texts):
         return judged("", alike.jaccard, "their numbers differ, as in a template that is filled in anew")
     is_same_source = one.source is not None and one.source == other.source
-    if is_same_source and titles < _SAME_SOURCE_TITLE and alike.jaccard < _SAME_SOURCE_JACCARD:
+    if (
+        is_same_source
+        and alike.jaccard < _SAME_SOURCE_JACCARD
+        and title_ratio(one.title, other.title) < _SAME_SOURCE_TITLE
+    ):
         return judged("", alike.jaccard, "one source gave them different titles, and they differ")
     if alike.jaccard >= rules.jaccard:
         return judged("jaccard", alike.jaccard, "")
@@ -208,20 +208,21 @@ def edit_ratio(one: str, other: str) -> float:
 
 def are_unrelated(one: Fingerprint, other: Fingerprint) -> bool:
     """Whether two texts have next to nothing in common."""
-    return likeness(one, other).containment < _UNRELATED
+    return likeness(Side(one, "", None), Side(other, "", None)).containment < _UNRELATED
 
 
-def boilerplate(sketches: Iterable[tuple[str | None, Hashes]]) -> Hashes:
+def boilerplate(sketches: Sequence[tuple[str | None, Hashes]]) -> Hashes:
     """The shingles that stand in more than REPEATED articles of one source, rising; each article with its source.
 
     Counted by source, since a story that many papers carry is no boilerplate.
     """
-    numbers: dict[str | None, int] = {}
-    owned = [
-        sketch.astype(np.uint64) | np.uint64(numbers.setdefault(source, len(numbers)) << 32)
-        for source, sketch in sketches
-    ]
-    if len(owned) <= REPEATED:
+    if len(sketches) <= REPEATED:
         return NO_HASHES
-    values, counts = np.unique(np.concatenate(owned), return_counts=True)
+    numbers: dict[str | None, int] = {}
+    sources = np.array([numbers.setdefault(source, len(numbers)) for source, _ in sketches], np.uint64)
+    owners = np.repeat(sources << np.uint64(32), [len(sketch) for _, sketch in sketches])
+    hashes = np.concatenate([sketch for _, sketch in sketches]) | owners
+    slots = ((hashes ^ (hashes >> np.uint64(_SLOT_BITS))) & np.uint64((1 << _SLOT_BITS) - 1)).astype(np.intp)
+    hashes = hashes[np.bincount(slots)[slots] > REPEATED]  # most are ruled out so, without sorting them
+    values, counts = np.unique(hashes, return_counts=True)
     return np.unique(values[counts > REPEATED].astype(np.uint32))
