@@ -206,10 +206,10 @@ def verdicts(name: str, data: bytes) -> Iterator[Verdict]:
     wanted = [one for one in wanted if field_of(one.path)]
     if not wanted:
         return
-    headers = {key.lower(): value.strip().decode() for key, value in _HEADER.findall(data[:4000].replace(b"\0", b""))}
-    url = headers.get(b"content-location", f"{_SERVER}{name}")
+    headers = headers_in(data)
+    url = headers.get("content-location", f"{_SERVER}{name}")
     try:
-        articles = articles_of(parse_feed(data, url, headers.get(b"content-type")), url)
+        articles = articles_of(parse_feed(data, url, headers.get("content-type")), url)
     except NotAFeed as error:
         yield from (Verdict(name, one, False, error.problem.error_class) for one in wanted)
         return
@@ -217,6 +217,12 @@ def verdicts(name: str, data: bytes) -> Iterator[Verdict]:
         field = field_of(one.path) or ""
         found = ours(articles[one.entry], field) if one.entry < len(articles) else None
         yield Verdict(name, one, found is not None and holds(field, one.value, found), found)
+
+
+def headers_in(data: bytes) -> dict[str, str]:
+    """The headers, by their names in lower case, with which a file says that it is to be served."""
+    found = _HEADER.findall(data[:4000].replace(b"\0", b""))
+    return {name.decode().lower(): value.strip().decode() for name, value in found}
 
 
 def _expression(data: bytes, line: bytes) -> str:

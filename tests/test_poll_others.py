@@ -1,0 +1,128 @@
+"""Others' test feeds, served and polled by the command: nothing crashes or hangs, and every entry is accounted for.
+
+How many entries a feed has is what feedparser says of the same bytes. A sample in `make test`, all with `--soak`.
+"""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import feedparser
+import msgspec
+import pytest
+import yaml
+
+from pipeline.verify import verify_warehouse
+from schemas.feeds import Feed
+from tests.command import kill, start
+from tests.feed_expectations import files, headers_in
+from tests.feed_server import Answer, Server
+from tests.plain import NOW
+from tests.tables import all_rows
+from tests.test_week import rows
+from transforms.entries import entries_of
+from transforms.feeds import NotAFeed, parse_feed
+
+ARCHIVES = ("feedjira", "gofeed", "feedvalidator", "feedparser")
+MOMENTS = ("2026-02-01T12:00:00Z", "2026-02-01T14:00:00Z")
+WITHIN = 600.0
+"""Seconds for both runs over all feeds."""
+Kept = dict[str, Counter[str]]
+"""By feed: how many rows it has in each table."""
+
+
+class Served(NamedTuple):
+    """A feed as it is served, and how many entries feedparser finds in it."""
+
+    name: str
+    answer: Answer
+    entries: int
+
+
+def to_serve(shared: Path, every: int) -> Iterator[Served]:
+    """Each of the feeds, or one of so many, with the type that it names for itself."""
+    for archive in ARCHIVES:
+        for name, data in islice(files(shared / "data" / f"feeds-{archive}.tar.gz"), 0, None, every):
+            kind = headers_in(data).get("content-type", "application/xml")
+            with warnings.catch_warnings(action="ignore"):
+                count = len(feedparser.parse(data, response_headers={"content-type": kind}).entries)
+            yield Served(f"{archive} {name}", Answer(data, headers={"Content-Type": kind}), count)
+
+
+def polled(config: Path, output: Path, now: str) -> dict[str, Any]:
+    """What `newsbeam run` says of its work."""
+    process = start("run", str(config), "--output", str(output), "--now", now, "--json")
+    try:
+        out, err = process.communicate(timeout=WITHIN)
+    except BaseException:
+        kill(process)
+        raise
+    assert process.returncode == 0 and "Traceback" not in err, err
+    summary: dict[str, Any] = msgspec.json.decode(out)
+    return summary
+
+
+def kept(folder: Path) -> Kept:
+    found: Kept = {}
+    for table in ("articles", "duplicates", "dead_letters"):
+        for row in rows(folder, table, "input"):
+            found.setdefault(str(row["input"]), Counter())[table] += 1
+    return found
+
+
+def ids_of(url: str, one: Served) -> set[str]:
+    """The ids of the articles that a feed's entries make."""
+    feed = Feed(url=url, interval=0.0, full_text=False, allow_private_addresses=True)
+    try:
+        parsed = parse_feed(one.answer.body, url, one.answer.headers["Content-Type"])
+    except NotAFeed:
+        return set()
+    return {one.article.article_id for one in entries_of(parsed, feed, len(parsed.entries), NOW) if one.article}
+
+
+def check_entries(feeds: Mapping[str, Served], summary: Mapping[str, Any], folder: Path) -> Counter[str]:
+    """Each entry is a row of its feed, or is known, because another feed has it; the totals."""
+    found, totals = kept(folder), Counter[str]()
+    ids = {str(row["article_id"]) for table in ("articles", "duplicates") for row in rows(folder, table, "article_id")}
+    for url, one in feeds.items():
+        of_feed = found.pop(url, Counter())
+        known = one.entries - of_feed.total()
+        assert known >= 0 if url not in summary["feeds_failed"] else one.entries == of_feed.total() == 0, one.name
+        assert ids_of(url, one) <= ids, one.name
+        totals += of_feed + Counter(known=known)
+    assert not found
+    return totals
+
+
+def test_others_feeds_are_polled(shared: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    every = 1 if request.config.getoption("--soak") else 25
+    routes = {f"/{number}.xml": one for number, one in enumerate(to_serve(shared, every))}
+    with Server({path: one.answer for path, one in routes.items()}) as server:
+        feeds = {server.url(path): one for path, one in routes.items()}
+        section = {
+            "host_spacing": 0, "allow_private_addresses": True, "ports": [server.port], "contact": "desk@paper.example",
+            "requests_per_host": len(feeds), "follow": list(feeds),
+        }  # fmt: skip
+        config = tmp_path / "feeds.yaml"
+        config.write_text(yaml.safe_dump({"feeds": section, "models": {"en": None}}))
+        began = time.monotonic()
+        summary = polled(config, tmp_path / "out", MOMENTS[0])
+        before = all_rows(tmp_path / "out")
+        again = polled(config, tmp_path / "out", MOMENTS[1])
+        seconds = time.monotonic() - began
+    totals = check_entries(feeds, summary, tmp_path)
+    print(
+        f"{summary['feeds_asked']:,} feeds asked, {len(summary['feeds_failed']):,} of them no feeds; "
+        f"{summary['read']:,} entries: {', '.join(f'{count:,} {name}' for name, count in totals.items())}; "
+        f"{summary['dead_by_class']}; two runs in {seconds:.0f} s"
+    )
+    assert summary["feeds_asked"] == len(feeds) and seconds < WITHIN
+    told = {"articles": "unique", "duplicates": "duplicates", "dead_letters": "dead", "known": "known"}
+    assert totals == Counter({name: summary[outcome] for name, outcome in told.items()})
+    assert totals.total() == summary["read"] == sum(one.entries for one in feeds.values())
+    assert again["read"] == 0 and again["feeds_asked"] > 0 and all_rows(tmp_path / "out") == before
+    assert not verify_warehouse(str(tmp_path / "out")).problems
