@@ -105,14 +105,19 @@ def listed(path: str, groups: Collection[str], tell: Tell = lambda problem: None
     except OSError as error:
         raise UsageError(f"{path}: the list of feeds cannot be read: {error.strerror}.") from None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return [as_entry({"url": one.url, "group": _group(one, groups)}, path) for one in _opml(data, path, tell)]
+        return list(_entries(_opml(data, path, tell), path, groups, tell))
     lines = (line.partition(" #")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
     return [as_entry(line, path) for line in lines if line and not line.startswith("#")]
 
 
-def _group(feed: "Listed", groups: Collection[str]) -> str | None:
-    """The innermost folder that is a group."""
-    return next((name for name in reversed(feed.groups) if name in groups), None)
+def _entries(feeds: "Iterable[Listed]", path: str, groups: Collection[str], tell: Tell) -> Iterator[FeedEntry]:
+    """Others wrote the list: an address in it that is refused is told of, and loses only itself."""
+    for feed in feeds:
+        group = next((name for name in reversed(feed.groups) if name in groups), None)
+        try:
+            yield as_entry({"url": feed.url, "group": group}, path)
+        except UsageError as error:
+            tell(str(error))
 
 
 def _opml(data: bytes, path: str, tell: Tell) -> "Sequence[Listed]":
