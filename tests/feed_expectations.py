@@ -230,11 +230,11 @@ def _expression(data: bytes, line: bytes) -> str:
     return text.removesuffix("-->").strip()
 
 
-def files(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each feed in an archive of the shared data."""
+def files(archive: Path, named: str = r"\.xml$") -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each feed in an archive of the shared data: of each file whose name holds the pattern."""
     with tarfile.open(archive) as tar:
         for member in tar:
-            file = tar.extractfile(member) if member.isfile() and member.name.endswith(".xml") else None
+            file = tar.extractfile(member) if member.isfile() and re.search(named, member.name) else None
             if file:
                 yield member.name, file.read()
 
