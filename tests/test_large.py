@@ -116,10 +116,10 @@ def test_every_kind_goes_on_inside(tmp_path: Path) -> None:
 
 
 def long_stories() -> Iterator[dict[str, object]]:
-    """Stories of about 13 kB without end, none like another."""
+    """Stories of about 3 kB without end, none like another."""
     chance, number = random.Random(7), 0
     while True:
-        parts = [story(chance, number) for _ in range(25)]
+        parts = [story(chance, number) for _ in range(6)]
         yield {**parts[0], "text": "\n\n".join(str(part["text"]) for part in parts)}
         number += 1
 
