@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.feed_states import states_in
-from pipeline.following import followed, listed_in
+from pipeline.following import followed, listed_in, named
 from pipeline.terminal import number_of, visible
 from pipeline.warehouse import exists
 from schemas.feeds import FeedState
@@ -36,6 +36,7 @@ class Health(Struct, frozen=True, kw_only=True):
     """Where it is asked: its own address, or where it has moved for good."""
     added: bool
     """Whether `newsbeam feeds add` added it."""
+    group: str | None = None
 
 
 def health(config: Config, now: datetime) -> list[Health]:
@@ -47,10 +48,11 @@ def health(config: Config, now: datetime) -> list[Health]:
     urls = {feed.url for feed in followed(config, states)}
     if not any(listed_in(config)):
         urls |= {url for url, state in states.items() if not state.removed}
-    return [health_of(states.get(url) or FeedState(url=url), now) for url in sorted(urls)]
+    groups = {url: entry.group for url, entry in named(config, states).items()}
+    return [health_of(states.get(url) or FeedState(url=url), groups.get(url), now) for url in sorted(urls)]
 
 
-def health_of(state: FeedState, now: datetime) -> Health:
+def health_of(state: FeedState, group: str | None, now: datetime) -> Health:
     return Health(
         url=state.url,
         title=state.title,
@@ -64,6 +66,7 @@ def health_of(state: FeedState, now: datetime) -> Health:
         news_at=state.news_at,
         address=polling.address(state),
         added=state.added is not None and not state.removed,
+        group=group,
     )
 
 
@@ -89,10 +92,12 @@ def health_text(feeds: Sequence[Health]) -> str:
 
 
 def as_opml(feeds: Sequence[Health]) -> bytes:
-    """The feeds as OPML 2.0."""
+    """The feeds as OPML 2.0, groups as folders."""
     from transforms.opml import Listed, write_opml
 
-    return write_opml((Listed(url=one.url, title=one.title) for one in feeds), "Feeds of newsbeam")
+    groups = [(one.group,) if one.group else () for one in feeds]
+    listed = (Listed(url=one.url, title=one.title, groups=group) for one, group in zip(feeds, groups, strict=True))
+    return write_opml(listed, "Feeds of newsbeam")
 
 
 def counted(feeds: Sequence[Health]) -> str:

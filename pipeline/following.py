@@ -1,10 +1,10 @@
 """Which feeds are followed: those that the configuration, its files and the command name, and those that were added."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -18,6 +18,9 @@ from schemas.feeds import Feed, FeedState
 from transforms import polling
 from transforms.addresses import is_private_literal
 from transforms.files import store_at
+
+if TYPE_CHECKING:
+    from transforms.opml import Listed
 
 Tell = Callable[[str], None]
 
@@ -57,10 +60,7 @@ def followed(config: Config, states: Mapping[str, FeedState], tell: Tell = lambd
     `tell` hears of what is wrong in lists that can be used. Raises UsageError for a list that cannot be read, an
     address that is none, and too many feeds without a contact.
     """
-    feeds: dict[str, Feed] = {}
-    added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
-    for entry in chain(listed_in(config, tell), added):
-        feeds.setdefault(entry.url, resolved(config, entry))
+    feeds = {url: resolved(config, entry) for url, entry in named(config, states, tell).items()}
     public = sum(not (feed.allow_private_addresses or is_private_literal(feed.url)) for feed in feeds.values())
     if public > MOST_WITHOUT_CONTACT and not config.feeds.contact:
         raise UsageError(
@@ -68,6 +68,15 @@ def followed(config: Config, states: Mapping[str, FeedState], tell: Tell = lambd
             "page or a mail address, in the configuration or with --set feeds.contact=…"
         )
     return [feeds[url] for url in sorted(feeds)]
+
+
+def named(config: Config, states: Mapping[str, FeedState], tell: Tell = lambda problem: None) -> dict[str, FeedEntry]:
+    """By address: each feed that is followed, as it is first named. Raises UsageError as `followed` does for lists."""
+    added = (FeedEntry.model_validate(state.added) for state in states.values() if _is_added(state))
+    entries: dict[str, FeedEntry] = {}
+    for entry in chain(listed_in(config, tell), added):
+        entries.setdefault(entry.url, entry)
+    return entries
 
 
 def resolved(config: Config, entry: FeedEntry) -> Feed:
@@ -81,25 +90,37 @@ def listed_in(config: Config, tell: Tell = lambda problem: None) -> Iterator[Fee
     """The feeds that the configuration names, itself, in files, or as inputs."""
     yield from config.feeds.follow
     for name in [*config.feeds.files, *filter(is_feed_input, config.input)]:
-        yield from [as_entry(name, name)] if is_address(name) else listed(str(Path(config.root) / name), tell)
+        path = str(Path(config.root) / name)
+        yield from [as_entry(name, name)] if is_address(name) else listed(path, config.feeds.groups, tell)
 
 
-def listed(path: str, tell: Tell = lambda problem: None) -> list[FeedEntry]:
+def listed(path: str, groups: Collection[str], tell: Tell = lambda problem: None) -> list[FeedEntry]:
     """The feeds of a file: OPML, or a text with an address a line and comments (` # …`).
 
-    `tell` hears of what is wrong in a list that can be used. Raises UsageError where there is none.
+    A feed in a folder that is called like one of the `groups` is in that group. `tell` hears of what is wrong in a
+    list that can be used. Raises UsageError where there is none.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: the list of feeds cannot be read: {error.strerror}.") from None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return [as_entry(url, path) for url in _opml(data, path, tell)]
+        return list(_entries(_opml(data, path, tell), path, groups, tell))
     lines = (line.partition(" #")[0].strip() for line in data.decode("utf-8-sig", "replace").splitlines())
     return [as_entry(line, path) for line in lines if line and not line.startswith("#")]
 
 
-def _opml(data: bytes, path: str, tell: Tell) -> list[str]:
+def _entries(feeds: "Iterable[Listed]", path: str, groups: Collection[str], tell: Tell) -> Iterator[FeedEntry]:
+    """Others wrote the list: an address in it that is refused is told of, and loses only itself."""
+    for feed in feeds:
+        group = next((name for name in reversed(feed.groups) if name in groups), None)
+        try:
+            yield as_entry({"url": feed.url, "group": group}, path)
+        except UsageError as error:
+            tell(str(error))
+
+
+def _opml(data: bytes, path: str, tell: Tell) -> "Sequence[Listed]":
     from transforms.opml import NotAList, parse_opml
 
     try:
@@ -108,7 +129,7 @@ def _opml(data: bytes, path: str, tell: Tell) -> list[str]:
         raise UsageError(f"{path}: {error}") from None
     for problem in found.problems:
         tell(f"{path}: {problem}")
-    return [feed.url for feed in found.feeds]
+    return found.feeds
 
 
 def as_entry(options: str | dict[str, Any], where: str) -> FeedEntry:

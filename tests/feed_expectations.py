@@ -206,10 +206,10 @@ def verdicts(name: str, data: bytes) -> Iterator[Verdict]:
     wanted = [one for one in wanted if field_of(one.path)]
     if not wanted:
         return
-    headers = {key.lower(): value.strip().decode() for key, value in _HEADER.findall(data[:4000].replace(b"\0", b""))}
-    url = headers.get(b"content-location", f"{_SERVER}{name}")
+    headers = headers_in(data)
+    url = headers.get("content-location", f"{_SERVER}{name}")
     try:
-        articles = articles_of(parse_feed(data, url, headers.get(b"content-type")), url)
+        articles = articles_of(parse_feed(data, url, headers.get("content-type")), url)
     except NotAFeed as error:
         yield from (Verdict(name, one, False, error.problem.error_class) for one in wanted)
         return
@@ -219,16 +219,22 @@ def verdicts(name: str, data: bytes) -> Iterator[Verdict]:
         yield Verdict(name, one, found is not None and holds(field, one.value, found), found)
 
 
+def headers_in(data: bytes) -> dict[str, str]:
+    """The headers, by their names in lower case, with which a file says that it is to be served."""
+    found = _HEADER.findall(data[:4000].replace(b"\0", b""))
+    return {name.decode().lower(): value.strip().decode() for name, value in found}
+
+
 def _expression(data: bytes, line: bytes) -> str:
     text = line.decode("utf-8", "replace").rstrip("\r\n ")
     return text.removesuffix("-->").strip()
 
 
-def files(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each feed in an archive of the shared data."""
+def files(archive: Path, named: str = r"\.xml$") -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each feed in an archive of the shared data: of each file whose name holds the pattern."""
     with tarfile.open(archive) as tar:
         for member in tar:
-            file = tar.extractfile(member) if member.isfile() and member.name.endswith(".xml") else None
+            file = tar.extractfile(member) if member.isfile() and re.search(named, member.name) else None
             if file:
                 yield member.name, file.read()
 

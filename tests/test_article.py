@@ -254,6 +254,12 @@ def test_the_rest_of_the_columns() -> None:
     assert made(title="屋根", text="市議会は月曜日、プールを存続。").word_count == 13
 
 
+def test_the_agency_whose_feed_it_is() -> None:
+    feed = "https://feeds.apnews.com/rss"
+    assert made(title=T, text=LEAD, url="https://short.example/1", feed_url=feed).wire == "AP"
+    assert made(title=T, text=LEAD, url="https://www.reuters.com/1", feed_url=feed).wire == "Reuters"
+
+
 def test_a_title_or_a_text_is_enough() -> None:
     assert made(title=T).problems == ["no body"]
     assert made(text=LEAD).problems == ["no title"]

@@ -212,8 +212,9 @@ def test_is_markup(text: str, expected: bool) -> None:
 
 WORDS = "Köln schließt „Bäder“"
 ENCODED: list[tuple[bytes, str | None, str | None]] = [
-    (WORDS.encode(), "iso-8859-1", None),  # it is UTF-8, whatever a label says
-    (b'<meta charset="latin-1">' + WORDS.encode(), None, None),
+    (WORDS.encode(), "iso-8859-1", "decoded as utf-8, not cp1252"),  # whatever a label says
+    (b'<meta charset="latin-1">' + WORDS.encode(), None, "decoded as utf-8, not cp1252"),
+    (b'<meta charset="latin-1">' + WORDS.encode(), "utf-8", None),
     (WORDS.encode("cp1252"), "ISO-8859-1", None),
     (b'<meta charset="windows-1252">' + WORDS.encode("cp1252"), None, None),
     (b'<meta charset="koi8-r">' + WORDS.encode("cp1252"), "windows-1252", None),  # the server's word comes first

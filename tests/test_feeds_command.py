@@ -63,6 +63,22 @@ def test_lists_go_in_and_come_out_alike(tmp_path: Path) -> None:
     assert "no OPML" in newsbeam("feeds", "import", str(tmp_path / "page.html"), *out, status=2).stderr
 
 
+def test_folders_that_are_groups_stay_groups(tmp_path: Path) -> None:
+    (tmp_path / "feeds.yaml").write_text("feeds: {groups: {Sport: {interval: 2 h}}}")
+    folders = "<outline text='Sport'>{}<outline text='Rowing'>{}</outline></outline><outline text='Else'>{}</outline>"
+    feeds = [f"<outline type='rss' xmlUrl='https://{name}.example/feed'/>" for name in "abc"]
+    (tmp_path / "in.opml").write_text(f"<opml version='2.0'><body>{folders.format(*feeds)}</body></opml>")
+    for number, name in enumerate(("in.opml", "out0.opml")):
+        out = ("--output", str(tmp_path / f"out{number}"))
+        newsbeam("feeds", "import", str(tmp_path / "feeds.yaml"), str(tmp_path / name), *out)
+        listed = json.loads(newsbeam("feeds", "list", str(tmp_path / "feeds.yaml"), *out, "--json").stdout)
+        assert [one["group"] for one in listed] == ["Sport", "Sport", None]
+        (tmp_path / f"out{number}.opml").write_text(
+            newsbeam("feeds", "export", str(tmp_path / "feeds.yaml"), *out).stdout
+        )
+    assert (tmp_path / "out0.opml").read_text() == (tmp_path / "out1.opml").read_text()
+
+
 def test_check_explains(server: Server, local: tuple[str, ...]) -> None:
     server.routes |= {
         "/old": Answer(status=301, headers={"Location": "/feed"}),

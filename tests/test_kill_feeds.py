@@ -41,6 +41,7 @@ def configuration(server: Server, folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.timeout(3600)
 def test_sigkill_while_polling(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     config = configuration(server, tmp_path)
     newsbeam("run", config, "--output", str(tmp_path / "whole"), "--now", NOW)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.following import listed
 from transforms.opml import MOST_PROBLEMS, Listed, NotAList, parse_opml, write_opml
 
 
@@ -58,6 +59,14 @@ def test_one_feed(outline: str, expected: Listed) -> None:
 )
 def test_problems_are_named(outline: str, problem: str) -> None:
     assert problem in " ".join(parse_opml(opml(outline)).problems)
+
+
+def test_an_address_that_is_refused_loses_only_itself(tmp_path: Path) -> None:
+    refused, fine = (f"<outline xmlUrl='https://{host}/f'/>" for host in ("ada:secret@a.example", "b.example"))
+    (tmp_path / "a.opml").write_bytes(opml(refused, fine))
+    told: list[str] = []
+    assert [one.url for one in listed(str(tmp_path / "a.opml"), (), told.append)] == ["https://b.example/f"]
+    assert len(told) == 1 and "name or password" in told[0]
 
 
 def test_folders_and_links_to_pages_are_no_problem() -> None:

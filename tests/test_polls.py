@@ -223,6 +223,16 @@ def test_ten_thousand_entries(server: Server, tmp_path: Path) -> None:
     assert poll(config).unique == 300
 
 
+def test_the_first_two_thousand_entries_are_read(server: Server, tmp_path: Path) -> None:
+    items = ["<item><guid>x</guid></item>"] * 1_999 + [item(n, f"https://harbour.example/{n}") for n in range(2)]
+    server.routes |= {"/many": Answer(rss(items)), "/most": Answer(rss(items[1:]))}
+    config = config_of(server, tmp_path / "out", "/many", "/most")
+    summary = poll(config)
+    assert (summary.read, summary.dead) == (4_000, 3_997)
+    noted = {row["input"]: any("more than 2,000" in one for one in row["problems"]) for row in articles(config)}
+    assert noted == {server.url("/many"): True, server.url("/most"): False}
+
+
 def test_a_host_that_asks_to_wait_is_not_asked_for_other_feeds(server: Server, tmp_path: Path) -> None:
     server.routes["*"] = Answer(status=429, headers={"Retry-After": "7200"})
     config = config_of(server, tmp_path / "out", "/a", "/b", "/c")

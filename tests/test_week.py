@@ -308,6 +308,7 @@ def schedule(feeds: list[Publisher]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.timeout(3600)
 def test_a_week(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     tick = timedelta(minutes=30) if request.config.getoption("--soak") else timedelta(hours=6)
     feeds = play(tmp_path, tick)

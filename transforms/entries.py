@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 def entries_of(parsed: "Parsed", feed: Feed, most: int, now: datetime) -> list[Entry]:
-    """The first `most` entries, with what the feed's options say where they say nothing."""
+    """The first `most` entries (a note says if there are more), with what the feed's options add to what they say."""
     from transforms.feeds import Place, found_in
 
     piece = Piece(
@@ -51,6 +51,10 @@ def entries_of(parsed: "Parsed", feed: Feed, most: int, now: datetime) -> list[E
         at=0,
     )  # fmt: skip
     first = replace(parsed, entries=parsed.entries[:most])
+    if len(parsed.entries) > most:
+        first = replace(
+            first, problems=(*first.problems, f"the feed has more than {most:,} entries: the first are read")
+        )
     places = (Place(number, 0, 0) for number in range(len(first.entries)))
     found = zip(first.entries, found_in(first, feed.url, places), strict=True)
     return [

@@ -10,6 +10,7 @@ from lxml import etree
 from msgspec import Struct
 
 from schemas.records import Problem
+from transforms.addresses import feed_address
 from transforms.formats.base import HEAD, MAX_RECORD
 from transforms.formats.encoding import decode
 from transforms.text import one_line
@@ -30,7 +31,6 @@ _INNER_TAG = re.compile(
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?opml\b", re.IGNORECASE)
 _OUTLINE = re.compile(r"\bxmlurl\s*=\s*[\"']", re.IGNORECASE)
-_FEED_SCHEME = re.compile(r"^feed:(?:(?://)?(?=(https?:))|(?=//))", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x00-\x1f]")
 
 
@@ -147,8 +147,8 @@ def _outline(element: "etree._Element", groups: tuple[str, ...]) -> Listed | str
 
 
 def web_address(url: str) -> str | None:
-    """An address as lists give it, also with `feed:` before it or in its place; None if it is none."""
-    url = _FEED_SCHEME.sub(lambda found: "" if found[1] else "http:", url.strip())
+    """An address as lists give it; None if it is none."""
+    url = feed_address(url)
     return url if canonical(url) and not _SPACE.search(url) else None
 
 

@@ -32,8 +32,8 @@ class _Agencies(NamedTuple):
 def find_wire(body: Sequence[str], authors: Sequence[str], source: str | None, urls: Iterable[str | None] = ()) -> Wire:
     """The agency behind an article of these paragraphs, and its authors, who are people.
 
-    The dateline counts most, then authors, a credit line at the end, and the publisher: its name, or the host of the
-    feed or the article.
+    The dateline counts most, then authors, a credit line at the end, and the publisher: its name, or the host of one
+    of the `urls`, which are those of the article and its feed.
     """
     known = _agencies()
     people, named = _people(authors)

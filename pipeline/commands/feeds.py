@@ -92,13 +92,14 @@ def remove(config: str | None, url: str | None, output: str | None, changes: tup
 def import_feeds(
     config: str | None, path: str | None, output: str | None, changes: tuple[str, ...], as_json: bool
 ) -> None:
-    """Follow the feeds of a list: OPML, or a text with an address a line."""
+    """Follow the feeds of a list: OPML, or a text with an address a line. Folders that are called like groups of the
+    configuration are these groups."""
     from pipeline.feed_changes import add_feeds
     from pipeline.following import listed
 
     config, path = config_and("a file with a list of feeds", config, path)
     loaded = _writable(load(config, output, changes))
-    entries = listed(path, lambda problem: click.echo(visible(problem), err=True))
+    entries = listed(path, loaded.feeds.groups, lambda problem: click.echo(visible(problem), err=True))
     added = add_feeds(loaded, [entry.model_dump(exclude_defaults=True) for entry in entries])
     click.echo(f"{added:,} of {len(entries):,} feeds are new in {loaded.output}.", err=True)
 
@@ -106,7 +107,7 @@ def import_feeds(
 @feeds.command()
 @configured
 def export(config: str | None, output: str | None, changes: tuple[str, ...], as_json: bool) -> None:
-    """Print every feed that is followed as OPML 2.0."""
+    """Print every feed that is followed as OPML 2.0, groups as folders."""
     from pipeline.feed_health import as_opml, health
 
     data = as_opml(health(load(config, output, changes), datetime.now(UTC)))

@@ -68,16 +68,17 @@ def _guessed(data: bytes, start: int) -> tuple[str, str]:
 def decode_page(data: bytes, charset: str | None = None) -> tuple[str, str | None]:
     """As `decode`, for a web page: `charset` is what the server said of it, and it may say so itself.
 
-    The order: byte order mark; UTF-8, where the bytes are that and not plain ASCII (such bytes are of no other
-    encoding, whatever a label says); the server's word; the page's own; the detector. A label that does not fit the
-    bytes is passed over, with a note. Raises UnicodeDecodeError where no encoding fits.
+    The order: byte order mark; UTF-8, where the bytes are that (such bytes are of no other encoding, whatever a label
+    says); the server's word; the page's own; the detector. A label that does not fit the bytes is passed over, with a
+    note. Raises UnicodeDecodeError where no encoding fits.
     """
     if any(data.startswith(mark) for mark, _ in BOMS) or not data:
         return decode(data)
     labels = [label for label in (_known(charset), html_body_declared_encoding(data[:_DECLARED_WITHIN])) if label]
     seven_bits = next((label for label in labels if label.startswith(("iso2022", "iso-2022", "hz"))), None)
     if not seven_bits and _is_utf8(data):
-        return data.decode(), None
+        is_mislabelled = labels and labels[0] != "utf-8" and not data.isascii()
+        return data.decode(), f"decoded as utf-8, not {labels[0]}" if is_mislabelled else None
     for label in labels:
         try:
             return data.decode(label), None
