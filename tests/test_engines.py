@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,34 +12,39 @@ import pytest
 
 from pipeline.query import connect
 from schemas.errors import UsageError
-from tests.command import PROJECT, newsbeam, start
-from tests.engines import Cluster, flink, free_port, job_server, minio, needs
+from tests.command import PROJECT, kill, newsbeam, start
+from tests.engines import Cluster, flink, job_server, minio, needs
+from tests.parity import write_inputs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
 from tests.test_watch import drain, wait_for
 
 CLOCK = "2026-02-01T12:00:00Z"
+BATCHES = 3
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seeds in all formats, and stories with copies and revisions, compressed and plain: 5,000 articles in all."""
+def inputs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """1,000 articles, or 5,000: samples in all formats, stories and newswire with exact and near copies."""
     root = tmp_path_factory.mktemp("inputs")
-    shutil.copytree(PROJECT / "seeds", root / "seeds")
-    rows = list(stories(41, 4950))
-    write_jsonl(root / "a.jsonl.gz", iter(rows[:2500]))
-    write_jsonl(root / "b.jsonl", iter(rows[2500:]))
+    write_inputs(root, 41, 5000 if request.config.getoption("--soak") else 1000)
     return root
 
 
 def run(inputs: Path, output: Path | str, *more: str, beam: tuple[str, ...] = (), status: int = 0) -> str:
     """Run over the inputs in several batches; what it said."""
-    options = ("--now", CLOCK, "--set", "batch.bytes=1.5MB", "--set", f"root={inputs}")
+    size = sum(path.stat().st_size for path in inputs.rglob("*") if path.is_file())
+    options = ("--now", CLOCK, "--set", f"batch.bytes={size // BATCHES}", "--set", f"root={inputs}")
     if not any(option.startswith("worker_timeout") for option in more):
         more = ("--set", "worker_timeout=240", *more)
     began = time.monotonic()
-    arguments = ("run", "--input", str(inputs), "--output", str(output), *options, *more, "--", *beam)
-    err = newsbeam(*arguments, status=status).stderr
+    process = start("run", "--input", str(inputs), "--output", str(output), *options, *more, "--", *beam)
+    try:
+        out, err = process.communicate(timeout=580)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        raise
+    assert process.returncode == status and "Traceback" not in err, (process.returncode, out, err)
     print(f"{more} {beam[:1]}: {time.monotonic() - began:.0f} s")
     return err
 
@@ -50,7 +55,9 @@ def expected(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     output = tmp_path_factory.mktemp("one") / "out"
     run(inputs, output, "--set", "workers=1")
     rows = all_rows(output)
-    assert len(rows["articles"]) > 4000 and len(rows["duplicates"]) > 400 and len(rows["entities"]) > 10_000
+    assert sum("'method', 'exact'" in row for row in rows["duplicates"]) > 80
+    assert sum("'method', 'jaccard'" in row for row in rows["duplicates"]) > 80
+    assert len(rows["articles"]) > 700 and len(rows["entities"]) > 3_000 and len(rows["dead_letters"]) > 10
     return rows
 
 
@@ -102,25 +109,44 @@ def test_prism_into_an_object_store(
 
 
 @pytest.mark.engines
-def test_workers_that_never_come(inputs: Path, tmp_path: Path) -> None:
-    """A pool that is not there, or has no packages: by itself the job would wait for ever."""
-    with job_server(tmp_path, "[local]") as address:
-        options = (
-            f"--job_endpoint={address}",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{free_port()}",
-        )
-        limit = ("--set", "worker_timeout=30")
-        err = run(inputs, tmp_path / "out", *limit, "--runner", "PortableRunner", beam=options, status=1)
-    assert "No worker of the engine answered within 30 s" in err or "The line failed" in err, err
-
-
-@pytest.mark.engines
 def test_flink_cluster(
     inputs: Path, expected: dict[str, list[str]], cluster: tuple[Cluster, list[str]], tmp_path: Path
 ) -> None:
     run(inputs, tmp_path / "out", "--runner", "PortableRunner", beam=tuple(cluster[1]))
     check(tmp_path / "out", expected)
+
+
+WHO = """
+import os, time
+
+def who(articles):
+    began = time.time()
+    time.sleep(0.005 * len(articles))
+    return [{"worker": os.getpid(), "began": began, "ended": time.time()} for _ in articles]
+"""
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("parallel", [("--parallelism=2",), ("--parallelism=1", "--sdk_worker_parallelism=2")])
+def test_workers_find_names_at_once(
+    parallel: tuple[str, ...], cluster: tuple[Cluster, list[str]], tmp_path: Path
+) -> None:
+    """Own columns are made by whoever finds an article's names: by two processes, at the same time."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/who.py").write_text(WHO)
+    for number in range(8):
+        write_jsonl(tmp_path / f"in/{number}.jsonl", stories(50 + number, 250))
+    once = ("--set", "batch.bytes=32MB")
+    own = "transforms=[{function: 'who:who', columns: {worker: integer, began: number, ended: number}}]"
+    beam = (*cluster[1][:-1], *parallel)
+    run(tmp_path / "in", tmp_path / "out", "--set", own, *once, "--runner", "PortableRunner", beam=beam)
+    with connect(str(tmp_path / "out")) as connection:
+        rows = connection.sql(
+            "SELECT DISTINCT extra['worker'], extra['began']::DOUBLE, extra['ended']::DOUBLE FROM articles"
+        ).fetchall()
+    together = [(a, b) for a in rows for b in rows if a[0] < b[0] and a[1] < b[2] and b[1] < a[2]]
+    print(f"{len({worker for worker, *_ in rows})} workers, {len(rows)} chunks, {len(together)} pairs at once")
+    assert together
 
 
 @pytest.mark.parametrize(
