@@ -23,7 +23,7 @@ run: $(READY)  ## read the sample articles in seeds/ and print the tables
 test: $(READY)  ## run the tests (under 15 minutes on two cores)
 	@$(BIN)/python -m pytest
 
-engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Go, Java, Maven)
+engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Java and Maven)
 	@PIP=$(BIN)/pip tests/engines/install.sh
 
 test-engines: $(READY)  ## run the tests on these engines (under 10 minutes); without one its tests are skipped

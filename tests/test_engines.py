@@ -13,7 +13,7 @@ import pytest
 from pipeline.query import connect
 from schemas.errors import UsageError
 from tests.command import PROJECT, kill, newsbeam, start
-from tests.engines import Cluster, flink, job_server, minio, needs
+from tests.engines import WORKER, Cluster, flink, job_server, minio, needs
 from tests.parity import write_inputs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
@@ -185,9 +185,9 @@ def test_the_page_says_what_works(
     if "Prism" in command:
         monkeypatch.setenv("PATH", f"{needs('bin/prism').parent}:{os.environ['PATH']}")
     if "8099" in command:
-        ours = dict(option.split("=", 1) for option in request.getfixturevalue("cluster")[1])
-        command = command.replace("localhost:8099", ours["--job_endpoint"])
-        command = command.replace("localhost:50000", ours["--environment_config"])
+        endpoint = request.getfixturevalue("cluster")[1][0].partition("=")[2]
+        command = command.replace("localhost:8099", endpoint)
+        command = command.replace("/opt/newsbeam/bin/newsbeam-worker", WORKER)
     words = shlex.split(command)
     at = words.index("--") if "--" in words else len(words)
     words[at:at] = ["--set", "models.en=null", "--set", "worker_timeout=240"]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.command import PROJECT, newsbeam
 from tests.engines import free_port, job_server, process_workers, worker_pool
+from transforms.names import DEFAULT_MODELS
 
 pytestmark = pytest.mark.engines
 SITE = next(Path(sys.prefix).glob("lib/python*/site-packages"))
@@ -76,9 +77,19 @@ def test_a_command_without_packages(server: str, tmp_path: Path) -> None:
 
 
 def test_a_worker_without_newsbeam(server: str, tmp_path: Path) -> None:
+    """Beam alone is there: the worker fails and says so, yet the engine waits for it."""
     main = f"import runpy; runpy.run_path('{PROJECT}/pipeline/engine_worker.py')['main']()"
-    err = run(tmp_path, server, process_workers(command(tmp_path, f'{python(SITE)} -c "{main}" "$@"')))
-    assert "A worker lacks the package pipeline: install there what is installed here" in err, err
+    options = process_workers(command(tmp_path, f'{python(SITE)} -c "{main}" "$@"'))
+    err = run(tmp_path, server, options, "--set", "worker_timeout=25")
+    assert "No worker of the engine answered within 25 s. Start workers where newsbeam is installed" in err, err
+
+
+def test_a_worker_without_a_library(server: str, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/spacy.py").write_text("raise ModuleNotFoundError(\"No module named 'spacy'\")\n")
+    line = f'{python(tmp_path / "none", PROJECT, SITE)} -c "from {MODULE} import main; main()" "$@"'
+    err = run(tmp_path, server, process_workers(command(tmp_path, line)), "--set", f"models.en={DEFAULT_MODELS['en']}")
+    assert "A worker lacks the package spacy: install there what is installed here" in err, err
 
 
 def test_another_version_there(server: str, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.test_line import descendants_named
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = PROJECT / ".tools"
+WORKER = str(Path(sys.executable).with_name("newsbeam-worker"))
 
 
 def needs(name: str) -> Path:
@@ -149,29 +150,31 @@ class Cluster:
             found: dict[str, int] = json.load(answer)
         return found
 
-    def kill_busy_tasks(self) -> list[int]:
-        """Kill the TaskManager that has most tasks, and start another; the workers that it leaves."""
-        with urllib.request.urlopen(f"http://localhost:{self.rest}/taskmanagers", timeout=10) as answer:
-            managers = json.load(answer)["taskmanagers"]
-        ports = {one["dataPort"]: one["freeSlots"] for one in managers}
-        _, number = min(
-            (free, number)
-            for number, tasks in enumerate(self.tasks)
-            for port, free in ports.items()
-            if _has_port(tasks.process.pid, port)
-        )
-        left = self.workers(self.tasks[number])
-        self.tasks[number].process.kill()  # not its group: its workers have to find out by themselves
-        self.tasks[number].process.wait()
-        self.tasks[number].start()
+    def kill(self, who: str) -> list[int]:
+        """Kill the TaskManager that has most `tasks`, all `python` workers, or the `manager`, and start it again.
+
+        Gives the Python workers that have to end now.
+        """
+        tasks = [self._busy()] if who == "tasks" else self.tasks
+        left = [pid for one in tasks for pid in self.workers(one)]
+        assert left
+        if who == "python":
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            return left
+        server = self.manager if who == "manager" else tasks[0]
+        server.process.kill()  # and not its group: workers have to find out by themselves
+        server.process.wait()
+        server.start()
         return left
 
-    def kill_workers(self) -> int:
-        """Kill all Python workers; how many there were."""
-        found = [pid for tasks in self.tasks for pid in self.workers(tasks)]
-        for pid in found:
-            os.kill(pid, signal.SIGKILL)
-        return len(found)
+    def _busy(self) -> Server:
+        with urllib.request.urlopen(f"http://localhost:{self.rest}/taskmanagers", timeout=10) as answer:
+            free = {one["dataPort"]: one["freeSlots"] for one in json.load(answer)["taskmanagers"]}
+        return min(
+            self.tasks,
+            key=lambda one: min((n for port, n in free.items() if _has_port(one.process.pid, port)), default=99),
+        )
 
     def workers(self, tasks: Server) -> list[int]:
         """The Python workers that a TaskManager has started."""
@@ -182,9 +185,8 @@ class Cluster:
             server.kill()
 
 
-def process_workers(command: str = "") -> list[str]:
-    """The options by which an engine starts workers itself, by a command: ours if none is given."""
-    command = command or str(Path(sys.executable).with_name("newsbeam-worker"))
+def process_workers(command: str = WORKER) -> list[str]:
+    """The options by which an engine starts workers itself, by a command."""
     return ["--environment_type=PROCESS", f'--environment_config={{"command":"{command}"}}']
 
 
