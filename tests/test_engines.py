@@ -88,6 +88,7 @@ def test_prism(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> 
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("soak")
 def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
     with job_server(tmp_path, "[local]") as address:
         options = (f"--job_endpoint={address}", "--environment_type=LOOPBACK", "--parallelism=1")
@@ -96,6 +97,7 @@ def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: 
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("soak")
 def test_prism_into_an_object_store(
     inputs: Path, expected: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,31 +124,32 @@ import os, time
 def who(articles):
     began = time.time()
     time.sleep(0.005 * len(articles))
-    return [{"worker": os.getpid(), "began": began, "ended": time.time()} for _ in articles]
+    row = {"worker": os.getpid(), "began": began, "ended": time.time()}
+    return [row] * len(articles)
 """
+MORE = pytest.param(("--parallelism=4", "--sdk_worker_parallelism=2"), 4, marks=pytest.mark.usefixtures("soak"))
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize("parallel", [("--parallelism=2",), ("--parallelism=1", "--sdk_worker_parallelism=2")])
+@pytest.mark.parametrize(("parallel", "count"), [(("--parallelism=2",), 2), MORE], ids=["one each", "two each"])
 def test_workers_find_names_at_once(
-    parallel: tuple[str, ...], cluster: tuple[Cluster, list[str]], tmp_path: Path
+    parallel: tuple[str, ...], count: int, cluster: tuple[Cluster, list[str]], tmp_path: Path
 ) -> None:
-    """Own columns are made by whoever finds an article's names: by two processes, at the same time."""
+    """Own columns are made by whoever finds an article's names: by several processes, at the same time."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in/who.py").write_text(WHO)
-    for number in range(8):
-        write_jsonl(tmp_path / f"in/{number}.jsonl", stories(50 + number, 250))
-    once = ("--set", "batch.bytes=32MB")
+    write_jsonl(tmp_path / "in/a.jsonl", stories(50, 2000))
     own = "transforms=[{function: 'who:who', columns: {worker: integer, began: number, ended: number}}]"
-    beam = (*cluster[1][:-1], *parallel)
-    run(tmp_path / "in", tmp_path / "out", "--set", own, *once, "--runner", "PortableRunner", beam=beam)
+    options = ("--set", own, "--set", "batch.bytes=32MB", "--runner", "PortableRunner")
+    run(tmp_path / "in", tmp_path / "out", *options, beam=(*cluster[1][:-1], *parallel))
     with connect(str(tmp_path / "out")) as connection:
         rows = connection.sql(
             "SELECT DISTINCT extra['worker'], extra['began']::DOUBLE, extra['ended']::DOUBLE FROM articles"
         ).fetchall()
     together = [(a, b) for a in rows for b in rows if a[0] < b[0] and a[1] < b[2] and b[1] < a[2]]
-    print(f"{len({worker for worker, *_ in rows})} workers, {len(rows)} chunks, {len(together)} pairs at once")
-    assert together
+    workers = {worker for worker, *_ in rows}
+    print(f"{len(workers)} workers, {len(rows)} chunks, {len(together)} pairs at once")
+    assert together and len(workers) == count
 
 
 @pytest.mark.parametrize(

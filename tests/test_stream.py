@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import delta
 from pipeline.config import Config
 from pipeline.lock import held, say
-from pipeline.log import STAGING, read_history
+from pipeline.log import STAGING, index_name, newest_manifest, read_history
 from pipeline.run import Summary
+from pipeline.snapshots import fold
 from pipeline.staging import process_lives
 from pipeline.stream import StreamSteps
 from pipeline.verify import verify_warehouse
@@ -19,7 +21,8 @@ from pipeline.watch import Flow
 from pipeline.watch import watch as watch_for_ever
 from pipeline.watcher import Watcher, job_of
 from schemas.errors import UsageError
-from tests.command import kill
+from schemas.tables import TABLES
+from tests.command import kill, newsbeam
 from tests.engines import flink, needs
 from tests.near_stories import near_stories
 from tests.parity import Told, check_like, told, write_inputs
@@ -169,6 +172,36 @@ def test_a_zombie_loses_the_number(tmp_path: Path) -> None:
     assert store_at(config.output).names(STAGING) == []
 
 
+def test_who_comes_late_to_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone else published a batch, folded it and removed what it had folded, after we had seen it unpublished."""
+    config = config_of(tmp_path)
+    (tmp_path / "in/a.jsonl").write_text(lines(list(stories(7, 10))))
+    plain_run(config)
+    warehouse = open_warehouse(config.output)
+    warehouse.store.remove(index_name(1))
+    done, fresh = delta.done, iter([0])
+    monkeypatch.setattr(delta, "done", lambda store, table: next(fresh, done(store, table)))
+    assert warehouse.refresh().position == 1
+    warehouse.store.remove("runs")
+    delta.create(warehouse.store, TABLES["runs"])
+    with pytest.raises(FileNotFoundError):
+        warehouse.refresh()
+
+
+def test_the_log_is_folded_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(tmp_path)
+    for name in "ab":
+        (tmp_path / f"in/{name}.jsonl").write_text(lines(list(stories(ord(name), 10))))
+        plain_run(config)
+    warehouse = open_warehouse(config.output)
+    stale = iter([newest_manifest(warehouse.store)])
+    fold(warehouse.store, warehouse.history)
+    (tmp_path / "in/c.jsonl").write_text(lines(list(stories(8, 10))))
+    plain_run(config)
+    monkeypatch.setattr("pipeline.log.newest_manifest", lambda store: next(stale, None) or newest_manifest(store))
+    assert read_history(warehouse.store).position == 3
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """1,000 articles, or 5,000: samples in all formats, stories and newswire with exact and near copies."""
@@ -180,8 +213,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 @pytest.fixture(scope="module")
 def expected(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """What one run says of them, in one batch."""
-    output = tmp_path_factory.mktemp("run") / "out"
-    plain_run(plain_config(inputs, output))
+    output = str(tmp_path_factory.mktemp("run") / "out")
+    options = ("--set", f"root={inputs}", "--set", "models.en=null")
+    newsbeam("run", "--input", str(inputs), "--output", output, *options)
     return told(output)
 
 
@@ -200,7 +234,7 @@ class Arrivals:
         for _ in range(-(-len(self._todo) // parts)):
             name = self._todo.pop()
             (self._folder / name.parent).mkdir(parents=True, exist_ok=True)
-            shutil.copy(self._inputs / name, draft := self._folder / name.parent / f".{name.name}")
+            shutil.copy2(self._inputs / name, draft := self._folder / name.parent / f".{name.name}")
             draft.rename(self._folder / name)
             time.sleep(self._chance.uniform(0, 0.4))
 

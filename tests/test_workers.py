@@ -44,6 +44,7 @@ def python(*folders: Path) -> str:
     return f"cd /; PYTHONPATH={':'.join(map(str, folders))} exec {sys.executable} -S"
 
 
+@pytest.mark.usefixtures("soak")
 def test_a_pool(server: str, tmp_path: Path) -> None:
     with worker_pool(tmp_path) as options:
         run(tmp_path, server, options, "--set", "worker_timeout=240", status=0)
@@ -60,6 +61,7 @@ def test_a_pool_without_packages(server: str, tmp_path: Path) -> None:
     assert "No worker of the engine answered within 30 s. Start workers where newsbeam is installed" in err, err
 
 
+@pytest.mark.usefixtures("soak")
 def test_no_pool(server: str, tmp_path: Path) -> None:
     options = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{free_port()}"]
     err = run(tmp_path, server, options)
@@ -76,6 +78,7 @@ def test_a_command_without_packages(server: str, tmp_path: Path) -> None:
     assert "A worker ended at its start, with status 1: run the command of --environment_config by hand" in err, err
 
 
+@pytest.mark.usefixtures("soak")
 def test_a_worker_without_newsbeam(server: str, tmp_path: Path) -> None:
     """Beam alone is there: the worker fails and says so, yet the engine waits for it."""
     main = f"import runpy; runpy.run_path('{PROJECT}/pipeline/engine_worker.py')['main']()"
@@ -84,6 +87,7 @@ def test_a_worker_without_newsbeam(server: str, tmp_path: Path) -> None:
     assert "No worker of the engine answered within 25 s. Start workers where newsbeam is installed" in err, err
 
 
+@pytest.mark.usefixtures("soak")
 def test_a_worker_without_a_library(server: str, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none/spacy.py").write_text("raise ModuleNotFoundError(\"No module named 'spacy'\")\n")
