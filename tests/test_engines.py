@@ -171,7 +171,8 @@ def test_engines_that_are_not_there(tmp_path: Path, runner: str, option: str, se
     assert sentence in err, err
 
 
-COMMANDS = re.findall(r"^newsbeam (.*)$", (PROJECT / "docs/cluster.md").read_text("utf-8"), re.M)
+PAGE = (PROJECT / "docs/cluster.md").read_text("utf-8")
+COMMANDS = re.findall(r"^newsbeam (.*)$", "".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M)), re.M)
 
 
 @pytest.mark.engines
