@@ -23,7 +23,7 @@ run: $(READY)  ## read the sample articles in seeds/ and print the tables
 test: $(READY)  ## run the tests (under 15 minutes on two cores)
 	@$(BIN)/python -m pytest
 
-engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Go, Java, Maven)
+engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Java and Maven)
 	@PIP=$(BIN)/pip tests/engines/install.sh
 
 test-engines: $(READY)  ## run the tests on these engines (under 10 minutes); without one its tests are skipped
@@ -36,8 +36,8 @@ bench: $(READY)  ## measure what the README and the docs claim (needs ../shared/
 	@for one in bench bench_decoder bench_names bench_topics bench_pages bench_copies bench_feeds; do \
 		echo "== $$one"; $(BIN)/python -m tests.$$one || exit 1; done
 
-soak: $(READY)  ## the long tests: many kills, large inputs
-	@$(BIN)/python -m pytest --soak
+soak: $(READY)  ## the long tests: many kills, large inputs, all engines (an hour or two)
+	@$(BIN)/python -m pytest --soak -m 'engines or not engines' -rs
 
 topics-model: $(READY)  ## train the model of topics anew, and compare its bytes (needs ../shared/data)
 	@$(BIN)/python -m pipeline.topics_default ../shared/data

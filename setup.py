@@ -91,5 +91,5 @@ setup(
     ext_modules=[KERNEL],
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["newsbeam = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["newsbeam = pipeline.cli:main", "newsbeam-worker = pipeline.engine_worker:main"]},
 )

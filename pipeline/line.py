@@ -6,13 +6,15 @@ What flows is a chunk: up to 256 articles that travel together, with the pieces 
 line, one PCollection: every article carries its own outcome, so there is nothing to join and nothing to wait for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import VarIntCoder
 from apache_beam.transforms.userstate import BagStateSpec
 
+from pipeline.config import Config
+from pipeline.portable import check_worker
 from pipeline.steps import Batch, Steps
 from pipeline.stream import StreamSteps
 from schemas.coder import pack, unpack
@@ -51,6 +53,21 @@ def stream(ticks: "beam.PCollection[Any]", steps: StreamSteps) -> "beam.PCollect
         | "in one place" >> beam.Map(lambda packed: (0, packed)).with_output_types(tuple[int, bytes])
         | "write and commit" >> beam.ParDo(OneAtATime(steps.commit))
     )
+
+
+def asked(pipeline: "beam.Pipeline", config: Config, expected: Sequence[str]) -> "beam.PCollection[None]":
+    """A job that fails, and says why, where a worker lacks something."""
+    return pipeline | "ask" >> beam.Impulse() | "a worker" >> beam.ParDo(Asked(config, expected))
+
+
+class Asked(beam.DoFn):  # type: ignore[misc]
+    """A class and no lambda, so that another Python can load it, and say that it is another."""
+
+    def __init__(self, config: Config, expected: Sequence[str]) -> None:
+        self.config, self.expected = config, expected
+
+    def process(self, _: bytes) -> None:
+        check_worker(self.config, self.expected)
 
 
 class OneAtATime(beam.DoFn):  # type: ignore[misc]

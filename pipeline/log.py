@@ -145,7 +145,7 @@ def read_history(store: Store, known: History | None = None) -> History:
                 have.get(number) or _remembered(store, number, versions[entry_name(number)])
                 for number in tail_numbers(store, manifest, versions)
             ]
-        except FileNotFoundError:  # folded into a newer snapshot while we read
+        except (FileNotFoundError, WorldError):  # folded into a newer snapshot while we read
             if newest_manifest(store).number > manifest.number:
                 continue
             raise

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.config import Config
 from pipeline.engine import Listener, explained
+from pipeline.own_parts import check_own_parts
 from pipeline.prism import Prism, prism_binary
 from pipeline.steps import Batch, Steps
 from pipeline.versions import versions
@@ -42,7 +43,7 @@ class PortableEngine:
             if self.config.runner == "PrismRunner":
                 prism = stack.enter_context(Prism(prism_binary(_value(self.options, "prism_location"))))
                 self.options += ["--runner=PortableRunner", f"--job_endpoint={prism.endpoint}"]
-            self._run(lambda pipeline: ask_worker(pipeline, self.config), self.config.worker_timeout)
+            self._ask_worker()
             self._stack = stack.pop_all()
         return self
 
@@ -73,6 +74,18 @@ class PortableEngine:
 
         checkpoints = [] if _value(self.options, "checkpointing_interval") else ["--checkpointing_interval=5000"]
         return Job([*self.options, "--streaming", *(checkpoints if self.config.runner in _FLINK else [])], build)
+
+    def _ask_worker(self) -> None:
+        """A first small job. Raises WorldError where no worker answers in time, or one lacks something."""
+        from pipeline.line import asked
+
+        try:
+            self._run(lambda pipeline: asked(pipeline, self.config, versions()), self.config.worker_timeout)
+        except WorldError as error:
+            for sign, sentence in _WORKER_TROUBLE.items():
+                if found := re.search(sign, str(error.__cause__)):
+                    raise WorldError(sentence.format(*found.groups())) from error
+            raise
 
     def _run(self, build: Callable[["beam.Pipeline"], Any], seconds: float | None = None) -> None:
         """Run one pipeline to its end. A signal or the time's end cancels it."""
@@ -136,21 +149,31 @@ _NO_ANSWER = (
 )
 
 
-def ask_worker(pipeline: "beam.Pipeline", config: Config) -> None:
-    """A job that fails, and says why, where a worker lacks something."""
-    import apache_beam as beam
-
-    pipeline | "ask" >> beam.Create([None]) | "a worker" >> beam.Map(lambda _: check_worker(config, versions()))
+_INSTALL = "install there what is installed here."
+_WORKER_TROUBLE = {
+    r"No module named '([\w.]+)'": f"A worker lacks the package {{}}: {_INSTALL}",
+    r"finishConnect.*(refused)": "No pool of workers answers at the address in --environment_config: start one there.",
+    r"Process died with exit code (\d+)": "A worker ended at its start, with status {}: run the command of "
+    "--environment_config by hand, where the engine runs, and see why.",
+    r"IOException: error=\d+, ([\w ]+)": "The engine cannot start the command of --environment_config ({}): "
+    "newsbeam must be installed in that place, where the engine runs.",
+}
+"""What an engine says of workers that cannot work, and how we say it."""
 
 
 def check_worker(config: Config, expected: Sequence[str]) -> None:
-    """Raises WorldError where this process lacks what the driver has: a version, a model, the warehouse."""
+    """Raises WorldError where this process lacks what the driver has: a version, a model, a file, the warehouse."""
     from transforms.names import namer
 
     if other := sorted(set(versions()) - set(expected)):
-        raise WorldError(f"A worker has {', '.join(other)}, and this process has not: install the same everywhere.")
-    for model in {model for model in config.models.values() if model}:
-        namer(model)
+        raise WorldError(f"A worker has {', '.join(other)}, and this process has not: {_INSTALL}")
+    try:
+        for model in {model for model in config.models.values() if model}:
+            namer(model)
+        check_own_parts(config)
+        config.filing()
+    except (UsageError, WorldError) as error:
+        raise WorldError(f"On a worker: {error}") from error
     if not exists(config.output):
         raise WorldError(f"A worker does not find the warehouse {config.output}: use a shared folder or s3://.")
 
@@ -160,7 +183,7 @@ def engine_options(runner: str, options: Sequence[str]) -> list[str]:
 
     Raises WorldError where there is no Prism, or no job server answers.
     """
-    result = [f"--runner={runner}", *options]
+    result = [f"--runner={runner}", "--experiments=disable_logging_submission_environment", *options]
     if runner == "PrismRunner":
         prism_binary(_value(options, "prism_location"))
         if not _value(options, "environment_type"):

@@ -18,6 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="let the random tests run for long")
 
 
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> None:
+    """For tests that only `make soak` has the time for."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("only in `make soak`")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real test material; tests that need it skip where it is absent."""

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,34 +12,39 @@ import pytest
 
 from pipeline.query import connect
 from schemas.errors import UsageError
-from tests.command import PROJECT, newsbeam, start
-from tests.engines import Cluster, flink, free_port, job_server, minio, needs
+from tests.command import PROJECT, kill, newsbeam, start
+from tests.engines import WORKER, Cluster, flink, job_server, minio, needs
+from tests.parity import write_inputs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
 from tests.test_watch import drain, wait_for
 
 CLOCK = "2026-02-01T12:00:00Z"
+BATCHES = 3
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seeds in all formats, and stories with copies and revisions, compressed and plain: 5,000 articles in all."""
+def inputs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """1,000 articles, or 5,000: samples in all formats, stories and newswire with exact and near copies."""
     root = tmp_path_factory.mktemp("inputs")
-    shutil.copytree(PROJECT / "seeds", root / "seeds")
-    rows = list(stories(41, 4950))
-    write_jsonl(root / "a.jsonl.gz", iter(rows[:2500]))
-    write_jsonl(root / "b.jsonl", iter(rows[2500:]))
+    write_inputs(root, 41, 5000 if request.config.getoption("--soak") else 1000)
     return root
 
 
 def run(inputs: Path, output: Path | str, *more: str, beam: tuple[str, ...] = (), status: int = 0) -> str:
     """Run over the inputs in several batches; what it said."""
-    options = ("--now", CLOCK, "--set", "batch.bytes=1.5MB", "--set", f"root={inputs}")
+    size = sum(path.stat().st_size for path in inputs.rglob("*") if path.is_file())
+    options = ("--now", CLOCK, "--set", f"batch.bytes={size // BATCHES}", "--set", f"root={inputs}")
     if not any(option.startswith("worker_timeout") for option in more):
         more = ("--set", "worker_timeout=240", *more)
     began = time.monotonic()
-    arguments = ("run", "--input", str(inputs), "--output", str(output), *options, *more, "--", *beam)
-    err = newsbeam(*arguments, status=status).stderr
+    process = start("run", "--input", str(inputs), "--output", str(output), *options, *more, "--", *beam)
+    try:
+        out, err = process.communicate(timeout=580)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        raise
+    assert process.returncode == status and "Traceback" not in err, (process.returncode, out, err)
     print(f"{more} {beam[:1]}: {time.monotonic() - began:.0f} s")
     return err
 
@@ -50,7 +55,9 @@ def expected(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     output = tmp_path_factory.mktemp("one") / "out"
     run(inputs, output, "--set", "workers=1")
     rows = all_rows(output)
-    assert len(rows["articles"]) > 4000 and len(rows["duplicates"]) > 400 and len(rows["entities"]) > 10_000
+    assert sum("'method', 'exact'" in row for row in rows["duplicates"]) > 80
+    assert sum("'method', 'jaccard'" in row for row in rows["duplicates"]) > 80
+    assert len(rows["articles"]) > 700 and len(rows["entities"]) > 3_000 and len(rows["dead_letters"]) > 10
     return rows
 
 
@@ -81,6 +88,7 @@ def test_prism(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> 
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("soak")
 def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
     with job_server(tmp_path, "[local]") as address:
         options = (f"--job_endpoint={address}", "--environment_type=LOOPBACK", "--parallelism=1")
@@ -89,6 +97,7 @@ def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: 
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("soak")
 def test_prism_into_an_object_store(
     inputs: Path, expected: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,25 +111,48 @@ def test_prism_into_an_object_store(
 
 
 @pytest.mark.engines
-def test_workers_that_never_come(inputs: Path, tmp_path: Path) -> None:
-    """A pool that is not there, or has no packages: by itself the job would wait for ever."""
-    with job_server(tmp_path, "[local]") as address:
-        options = (
-            f"--job_endpoint={address}",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{free_port()}",
-        )
-        limit = ("--set", "worker_timeout=30")
-        err = run(inputs, tmp_path / "out", *limit, "--runner", "PortableRunner", beam=options, status=1)
-    assert "No worker of the engine answered within 30 s" in err or "The line failed" in err, err
-
-
-@pytest.mark.engines
 def test_flink_cluster(
     inputs: Path, expected: dict[str, list[str]], cluster: tuple[Cluster, list[str]], tmp_path: Path
 ) -> None:
     run(inputs, tmp_path / "out", "--runner", "PortableRunner", beam=tuple(cluster[1]))
     check(tmp_path / "out", expected)
+
+
+WHO = """
+import os, time
+
+def who(articles):
+    began = time.time()
+    time.sleep(0.005 * len(articles))
+    row = {"worker": os.getpid(), "began": began, "ended": time.time()}
+    return [row] * len(articles)
+"""
+MORE = ("--parallelism=4", "--sdk_worker_parallelism=2")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("parallel", "count"), [(("--parallelism=2",), 2), (MORE, 4)], ids=["one each", "two each"])
+def test_workers_find_names_at_once(
+    parallel: tuple[str, ...], count: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Own columns are made by whoever finds an article's names: by several processes, at the same time."""
+    if count > 2:
+        request.getfixturevalue("soak")
+    options = request.getfixturevalue("cluster")[1][:-1]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/who.py").write_text(WHO)
+    write_jsonl(tmp_path / "in/a.jsonl", stories(50, 2000))
+    own = "transforms=[{function: 'who:who', columns: {worker: integer, began: number, ended: number}}]"
+    more = ("--set", own, "--set", "batch.bytes=32MB", "--runner", "PortableRunner")
+    run(tmp_path / "in", tmp_path / "out", *more, beam=(*options, *parallel))
+    with connect(str(tmp_path / "out")) as connection:
+        rows = connection.sql(
+            "SELECT DISTINCT extra['worker'], extra['began']::DOUBLE, extra['ended']::DOUBLE FROM articles"
+        ).fetchall()
+    together = [(a, b) for a in rows for b in rows if a[0] < b[0] and a[1] < b[2] and b[1] < a[2]]
+    workers = {worker for worker, *_ in rows}
+    print(f"{len(workers)} workers, {len(rows)} chunks, {len(together)} pairs at once")
+    assert together and len(workers) == count
 
 
 @pytest.mark.parametrize(
@@ -139,7 +171,8 @@ def test_engines_that_are_not_there(tmp_path: Path, runner: str, option: str, se
     assert sentence in err, err
 
 
-COMMANDS = re.findall(r"^newsbeam (.*)$", (PROJECT / "docs/cluster.md").read_text("utf-8"), re.M)
+PAGE = (PROJECT / "docs/cluster.md").read_text("utf-8")
+COMMANDS = re.findall(r"^newsbeam (.*)$", "".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M)), re.M)
 
 
 @pytest.mark.engines
@@ -159,9 +192,9 @@ def test_the_page_says_what_works(
     if "Prism" in command:
         monkeypatch.setenv("PATH", f"{needs('bin/prism').parent}:{os.environ['PATH']}")
     if "8099" in command:
-        ours = dict(option.split("=", 1) for option in request.getfixturevalue("cluster")[1])
-        command = command.replace("localhost:8099", ours["--job_endpoint"])
-        command = command.replace("localhost:50000", ours["--environment_config"])
+        endpoint = request.getfixturevalue("cluster")[1][0].partition("=")[2]
+        command = command.replace("localhost:8099", endpoint)
+        command = command.replace("/opt/newsbeam/bin/newsbeam-worker", WORKER)
     words = shlex.split(command)
     at = words.index("--") if "--" in words else len(words)
     words[at:at] = ["--set", "models.en=null", "--set", "worker_timeout=240"]

