@@ -46,7 +46,7 @@ class _Places:
         self._kept.originals.add(original)
         if folder := self.of(original):
             key = key_pair(by_identity(Article(identity=row["identity"])))
-            self._kept.index.add(digest(*key, id, original, folder, row["batch"]))
+            self._kept.index.add(digest(*key, id, original, row["original_batch"], folder, row["batch"]))
             self._kept.index_owners.add(id)
 
 

@@ -65,7 +65,7 @@ def _is_sorted(group: pa.Table, last: tuple[int, int]) -> bool:
 
 
 def _gather(group: pa.Table, actual: Ids, owners: Ids) -> None:
-    columns = ("key", "check", "article_id", "canonical", "place", "batch")
+    columns = ("key", "check", "article_id", "canonical", "original", "place", "batch")
     for values in zip(*(group[name].to_pylist() for name in columns), strict=True):
         actual.add(digest(*values))
         owners.add(values[2])

@@ -163,7 +163,7 @@ def _remember(row: Row, folder: str, kept: Kept) -> None:
         kept.revised.add(bytes.fromhex(row["revises"]))
     article = Article(identity=row["identity"], content_hash=row["content_hash"])
     for text in (by_identity(article), by_content(article)):
-        kept.index.add(digest(*key_pair(text), id, id, folder, row["batch"]))
+        kept.index.add(digest(*key_pair(text), id, id, row["batch"], folder, row["batch"]))
         kept.index_owners.add(id)
 
 

@@ -35,7 +35,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     numbers_shared: int | None
     numbers_replaced: int | None
     title_ratio: float | None
-    original_batch: int | None
+    original_batch: int
     earlier: bool | None
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ SCHEMA = pa.schema(
         *KEY_FIELDS,
         pa.field("article_id", _ID),
         pa.field("canonical", _ID, metadata={"meaning": "the unique article: itself, or what it is a copy of"}),
+        pa.field("original", pa.int64(), metadata={"meaning": "the batch that brought the canonical article"}),
         pa.field("place", pa.string(), metadata={"meaning": "date=…/topic=… of the canonical article"}),
         pa.field("batch", pa.int64()),
         pa.field("rank", pa.int64(), metadata={"meaning": "place in the order in which the batch was decided"}),
@@ -44,7 +46,8 @@ def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Ta
             continue
         canonical = article.copy.duplicate_of if article.copy else article.article_id
         place = places.get(canonical) or (article.copy.place if article.copy else "")
-        ids = bytes.fromhex(article.article_id), bytes.fromhex(canonical)
+        original = article.copy.original_batch if article.copy else batch
+        ids = bytes.fromhex(article.article_id), bytes.fromhex(canonical), original
         rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank, article.published_at))
         if article.outcome == "unique":
             rows.append((*key_pair(by_content(article)), *ids, place, batch, rank, article.published_at))
@@ -79,19 +82,17 @@ def _known(row: dict[str, Any]) -> Known:
         rank=row["rank"],
         article_id=row["article_id"].hex(),
         canonical=row["canonical"].hex(),
+        original=row["original"],
         place=row["place"],
         published_at=published.astimezone(UTC) if published else None,
     )
 
 
 def text_of(store: Store, known: Known) -> Text:
-    """The words of a canonical article, from its table. Raises WorldError if it is not there."""
-    folder = f"articles/{known.place}"
-    wanted = pc.field("article_id") == known.canonical
-    for name in store.names(folder):
-        if name.endswith(".parquet"):
-            with store.open(f"{folder}/{name}") as source:
-                rows = pq.read_table(source, columns=["title", "body"], filters=wanted).to_pylist()
-            if rows:
-                return Text(rows[0]["title"], rows[0]["body"])
-    raise WorldError(f"{store.root}: the article {known.canonical} is missing in {folder}; run `newsbeam verify`.")
+    """The words of a canonical article, from the file that its batch brought. Raises WorldError if it is not there."""
+    name = f"articles/{known.place}/{known.original:012}.parquet"
+    with suppress(FileNotFoundError), store.open(name) as source:
+        wanted = pc.field("article_id") == known.canonical
+        for row in pq.read_table(source, columns=["title", "body"], filters=wanted).to_pylist():
+            return Text(row["title"], row["body"])
+    raise WorldError(f"{store.root}: the article {known.canonical} is missing in {name}; run `newsbeam verify`.")

@@ -131,25 +131,29 @@ def read_entry(store: Store, number: int) -> Entry:
     return entry
 
 
-def read_history(store: Store, known: History | None = None) -> History:
-    """The log as it stands; `known`, an earlier reading, saves reading its entries again.
+def read_history(store: Store) -> History:
+    """The log as it stands. A process reads an entry once, since each batch asks for the whole tail, in several places.
 
     A stray entry at or below the snapshot's number was written by a writer that was cut off: it counts for nothing.
     """
     while True:
         manifest = newest_manifest(store)
-        have = {entry.number: entry for entry in known.tail} if known else {}
         versions = {info.name: info.version for info in store.walk(LOG)}
+        have, tail = _tails.get(store.root, {}), {}
         try:
-            tail = [
-                have.get(number) or _remembered(store, number, versions[entry_name(number)])
-                for number in tail_numbers(store, manifest, versions)
-            ]
+            for number in tail_numbers(store, manifest, versions):
+                key = number, versions[entry_name(number)]
+                tail[key] = have.get(key) or read_entry(store, number)
         except (FileNotFoundError, WorldError):  # folded into a newer snapshot while we read
             if newest_manifest(store).number > manifest.number:
                 continue
             raise
-        return History(manifest, tail)
+        _tails[store.root] = tail
+        return History(manifest, list(tail.values()))
+
+
+_tails: dict[str, dict[tuple[int, str], Entry]] = {}
+"""Of each warehouse the entries that were read last, by number and version: no more than its tail."""
 
 
 def tail_numbers(store: Store, manifest: Manifest, names: Iterable[str]) -> Iterator[int]:
@@ -160,21 +164,6 @@ def tail_numbers(store: Store, manifest: Manifest, names: Iterable[str]) -> Iter
         if number != expected:
             raise WorldError(f"{store.root}: log entry {expected} is missing; restore {entry_name(expected)}.")
         yield number
-
-
-def _remembered(store: Store, number: int, version: str) -> Entry:
-    """An entry, read once in a process: each batch asks for the whole tail, in several places."""
-    key = (store.root, number, version)
-    if key not in _entries:
-        if len(_entries) >= _MOST_ENTRIES:
-            _entries.clear()
-        _entries[key] = read_entry(store, number)
-    return _entries[key]
-
-
-_entries: dict[tuple[str, int, str], Entry] = {}
-_MOST_ENTRIES = 2048
-"""Twice the longest tail between two snapshots."""
 
 
 def append(store: Store, entry: Entry) -> bool:

@@ -29,7 +29,7 @@ class Warehouse:
 
     def refresh(self) -> History:
         """Read what was committed since, and finish what another left unfinished."""
-        self.history = read_history(self.store, self.history)
+        self.history = read_history(self.store)
         done = delta.done(self.store, TABLES["runs"])
         for entry in self.history.tail:
             if entry.number > done:

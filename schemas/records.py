@@ -52,7 +52,7 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     numbers_shared: Annotated[int | None, "numbers, weekdays and months in both texts"] = None
     numbers_replaced: Annotated[int | None, "numbers of the text with fewer of them that are not in the other"] = None
     title_ratio: Annotated[float | None, "likeness of the titles, 0 to 1"] = None
-    original_batch: Annotated[int | None, "the batch that brought the unique article"] = None
+    original_batch: Annotated[int, "the batch that brought the unique article"] = 0
     earlier: Annotated[
         bool | None, "whether the copy was published before what it copies, which came first; null without both dates"
     ] = None

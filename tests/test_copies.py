@@ -89,7 +89,7 @@ def test_within_a_batch(name: str) -> None:
 
 def test_history_beats_the_batch() -> None:
     """However old the new one claims to be; and a copy of a copy points at the original."""
-    old = Known(1, 0, "c" * 32, "d" * 32, "date=2026-01-01/topic=sport")
+    old = Known(1, 0, "c" * 32, "d" * 32, 1, "date=2026-01-01/topic=sport")
     history = {by_content(FIRST): [old], by_identity(article("x", "")): [old]}
     new = article("z", LONG, 1)
     (decided,) = decide([new], history, lambda known: Text("", ""), 2)
@@ -100,7 +100,7 @@ def test_history_beats_the_batch() -> None:
 
 
 def test_known_in_history() -> None:
-    history = {by_identity(FIRST): [Known(1, 0, FIRST.article_id, FIRST.article_id, "p")]}
+    history = {by_identity(FIRST): [Known(1, 0, FIRST.article_id, FIRST.article_id, 1, "p")]}
     assert outcomes([FIRST], history) == [("known", None)]
 
 

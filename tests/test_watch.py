@@ -21,7 +21,6 @@ from tests.feed_server import Answer, Server, item, rss
 from tests.stories import stories
 from tests.test_line import descendants_named
 from transforms.files import Info
-from transforms.names import DEFAULT_MODELS
 
 
 def written(*words: object) -> Info:
@@ -193,31 +192,6 @@ def test_a_flood(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     drain(process)
     check(tmp_path, rows)
     assert peaks["driver"] < 700e6, peaks
-
-
-def test_memory_stays_flat(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """50 articles a second for 30 minutes: the last third holds at most 5 % more than the second."""
-    if not request.config.getoption("--soak"):
-        pytest.skip("only in `make soak`")
-    minutes = float(os.environ.get("NEWSBEAM_SOAK_MINUTES", "30"))
-    process = watch(tmp_path, "--set", f"models.en={DEFAULT_MODELS['en']}")
-    began, sizes, sent = time.monotonic(), list[dict[str, int]](), 0
-    source = stories(37, int(minutes * 60 * 50))
-    while (passed := time.monotonic() - began) < minutes * 60:
-        part = [row for row, _ in zip(source, range(int(passed * 50) - sent), strict=False)]
-        sent += len(part)
-        if part:
-            (tmp_path / f"in/.{sent}").write_text(lines(part))
-            os.rename(tmp_path / f"in/.{sent}", tmp_path / f"in/{sent}.jsonl")
-        sizes.append(memory_of(process))
-        time.sleep(1)
-    wait_for(process, lambda: records(tmp_path) >= sent, 300)
-    print(drain(process).splitlines()[-12:])
-    third = len(sizes) // 3
-    for name in sizes[-1]:
-        second, last = (max(size.get(name, 0) for size in part) for part in (sizes[third : 2 * third], sizes[-third:]))
-        print(f"{name}: {second // 10**6} MB, then {last // 10**6} MB")
-        assert last <= 1.05 * second, name
 
 
 def test_latency(tmp_path: Path, request: pytest.FixtureRequest) -> None:

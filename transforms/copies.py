@@ -34,6 +34,8 @@ class Known(NamedTuple):
     rank: int
     article_id: str
     canonical: str
+    original: int
+    """The batch that brought the canonical article."""
     place: str
     published_at: datetime | None = None
 
@@ -170,11 +172,11 @@ class _Decision:
         return self._texts.get(known.canonical) or self._text_of(known)
 
     def _text_of_kept(self, kept: Kept) -> str:
-        text = self._text(Known(kept.batch, 0, kept.article_id, kept.article_id, kept.place))
+        text = self._text(Known(kept.batch, 0, kept.article_id, kept.article_id, kept.batch, kept.place))
         return f"{text.title}\n{text.body}"
 
     def _remember(self, article: Article, rank: int) -> None:
-        row = Known(self._batch, rank, article.article_id, article.article_id, "", article.published_at)
+        row = Known(self._batch, rank, article.article_id, article.article_id, self._batch, "", article.published_at)
         if article.outcome == "unique":
             self._seen.setdefault(by_content(article), []).append(row)
             self._texts[article.article_id] = Text(article.title, article.body)
@@ -182,7 +184,8 @@ class _Decision:
                 self._matcher.keep(article, self._batch)
         if article.outcome in ("unique", "duplicate"):
             if article.copy:
-                row = row._replace(canonical=article.copy.duplicate_of, place=article.copy.place)
+                copy = article.copy
+                row = row._replace(canonical=copy.duplicate_of, original=copy.original_batch, place=copy.place)
             self._seen.setdefault(by_identity(article), []).append(row)
 
 
@@ -194,13 +197,12 @@ def _finished(article: Article, roundups: frozenset[str]) -> Article:
 
 
 def _as_copy(article: Article, of: Known, method: str, similarity: float) -> Article:
-    is_original = of.article_id == of.canonical
     copy = Copy(
         duplicate_of=of.canonical,
         method=method,
         similarity=similarity,
-        original_batch=of.batch if is_original else None,
-        earlier=is_earlier(article.published_at, of.published_at) if is_original else None,
+        original_batch=of.original,
+        earlier=is_earlier(article.published_at, of.published_at) if of.article_id == of.canonical else None,
         place=of.place,
     )
     return replace(article, outcome="duplicate", copy=copy)

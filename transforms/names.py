@@ -76,8 +76,9 @@ def _own_path(nlp: "Language") -> Callable[[Sequence[str]], list[list[Span]]]:
     nlp.max_length = 100_000_000
 
     def find(texts: Sequence[str]) -> list[list[Span]]:
-        docs = nlp.pipe(texts, batch_size=_BATCH)
-        return [[Span(name.start_char, name.end_char, name.label_) for name in doc.ents] for doc in docs]
+        with nlp.memory_zone():  # else its vocab grows with every new word
+            docs = nlp.pipe(texts, batch_size=_BATCH)
+            return [[Span(name.start_char, name.end_char, name.label_) for name in doc.ents] for doc in docs]
 
     return find
 
