@@ -28,7 +28,7 @@ KEY_WORDS, KEYS = 5, 24
 SKETCH_WORDS, SKETCH = 3, 128
 """Words in a run that the sketch samples, and how many are kept."""
 NUMBERS = 64
-"""Hashes of number tokens that are kept."""
+"""Numbers that are kept, each with its place: 16 bits of the two words before it, then 16 bits of the number."""
 SHORTEST = 20
 """Tokens from which a text has keys and a sketch; shorter ones are copies only if they are equal."""
 
@@ -151,9 +151,21 @@ def _of_words(texts: Sequence[Sequence[str]]) -> Iterator[Fingerprint]:
     keys = _smallest(*_shingles(hashes, owners, is_long, KEY_WORDS), len(texts), KEYS)
     sketches = _smallest(*_shingles(hashes, owners, is_long, SKETCH_WORDS), len(texts), SKETCH)
     numeric = (hashes & np.uint64(1)).astype(bool)
-    numbers = _smallest(hashes[numeric] >> np.uint64(32), owners[numeric], len(texts), NUMBERS)
+    numbers = _smallest(
+        (_before(hashes, owners) | hashes >> np.uint64(48))[numeric], owners[numeric], len(texts), NUMBERS
+    )
     for count, (key, _), (sketch, shingles), (number, _) in zip(counts.tolist(), keys, sketches, numbers, strict=True):
         yield Fingerprint(count, shingles, key, sketch, number)
+
+
+def _before(hashes: _Wide, owners: _Wide) -> _Wide:
+    """For each word, in bits 16 to 31, the two before it, of which all numbers count as one."""
+    words = np.where(hashes & np.uint64(1), np.uint64(1), hashes)
+    before = np.zeros_like(hashes)
+    for back in (2, 1):
+        within = owners[back:] == owners[:-back]
+        before[back:] = before[back:] * _FACTOR + np.where(within, words[:-back], np.uint64(0))
+    return before >> np.uint64(48) << np.uint64(16)
 
 
 def _shingles(hashes: _Wide, owners: _Wide, is_long: npt.NDArray[np.bool_], size: int) -> tuple[_Wide, _Wide]:
