@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,9 @@ from pipeline.warehouse import check_usable, open_warehouse
 from pipeline.watcher import STATE, State, job_of
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, Inputs, store_at
+
+if TYPE_CHECKING:
+    from pipeline.portable import Job
 
 _DRAIN = 120.0
 """Seconds that what was handed out may take to arrive after a signal; the rest is planned again the next time."""
@@ -166,13 +169,33 @@ class Stream:
         self._latencies: deque[float] = deque(maxlen=1000)
 
     def until(self, ended: threading.Event) -> None:
-        with self._engine, self._engine.stream(job_of(self._mine)) as job:
-            while job.runs(self._config.watch.interval) and not ended.is_set():
-                self._follow()
-            say(self._warehouse.store, self._mine, draining=1)
-            deadline = time.monotonic() + _DRAIN
-            while time.monotonic() < deadline and job.runs(self._config.watch.interval) and not self._follow().drained:
-                pass
+        with self._engine:
+            while not ended.is_set():
+                with self._engine.stream(job_of(self._mine)) as job:
+                    if self._stalled(job, ended):
+                        continue
+                    say(self._warehouse.store, self._mine, draining=1)
+                    deadline = time.monotonic() + _DRAIN
+                    while time.monotonic() < deadline and job.runs(self._config.watch.interval):
+                        if self._follow().drained:
+                            break
+                    return
+
+    def _stalled(self, job: "Job", ended: threading.Event) -> bool:
+        """Follow a job to its end, or ours. True if it never began to plan: then another has to take its place.
+
+        Seen with Flink on an overloaded machine: all of a job runs, and its first tick does not come.
+        """
+        self._warehouse.store.remove(STATE)
+        deadline: float | None = time.monotonic() + self._config.worker_timeout
+        while job.runs(self._config.watch.interval) and not ended.is_set():
+            if self._follow().job:
+                deadline = None
+            elif deadline and time.monotonic() > deadline:
+                self._flow.trouble = f"The engine's job did not begin within {self._config.worker_timeout:.0f} s."
+                self._listener("trouble", self._flow.trouble)
+                return True
+        return False
 
     def _measure(self, names: Sequence[str]) -> None:
         """The latency of some of a batch's files."""

@@ -62,6 +62,7 @@ class Watcher:
         self._state = State(job=job)
         self._beat: tuple[object, float] = (None, 0.0)
         self._last_tick = self._last_handed = self._progress = float("-inf")
+        self._store.write(STATE, msgspec.json.encode(self._state))  # the first tick may take long: we are here
 
     def tick(self) -> list[Batch]:
         """What is handed out now; nothing for a tick that comes late, in a burst after a pause."""

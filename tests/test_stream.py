@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.staging import process_lives
 from pipeline.stream import StreamSteps
 from pipeline.verify import verify_warehouse
 from pipeline.warehouse import open_warehouse
-from pipeline.watch import Flow
+from pipeline.watch import Flow, Order, Stream
 from pipeline.watch import watch as watch_for_ever
 from pipeline.watcher import Watcher, job_of
 from schemas.errors import UsageError
@@ -109,6 +110,41 @@ def test_planning_goes_quiet_without_its_driver(tmp_path: Path) -> None:
     assert played.ticked() == []  # nobody holds the warehouse
     with held(store) as other:
         assert job_of(other) != "another job" and Played(config, "another job").ticked() == []
+
+
+class Silent:
+    """An engine whose jobs run and do nothing; when one after another was started, we are asked to end."""
+
+    def __init__(self, *_: object) -> None:
+        self.ended, self.jobs = threading.Event(), 0
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def stream(self, job: str) -> "Silent":
+        self.jobs += 1
+        if self.jobs == 3:
+            self.ended.set()
+        return self
+
+    def runs(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return not self.ended.is_set()
+
+
+def test_a_job_that_does_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, heard = Silent(), list[str]()
+    monkeypatch.setattr("pipeline.portable.PortableEngine", lambda *_: engine)
+    config = config_of(tmp_path).model_copy(update={"worker_timeout": 0.05})
+    open_warehouse(config.output)
+    with held(store_at(config.output)) as mine:
+        order = Order(config, (), Summary(), Flow(), lambda what, value: heard.append(f"{what} {value}"), mine)
+        Stream(order).until(engine.ended)
+    assert engine.jobs == 3
+    assert [line for line in heard if "trouble" in line] == ["trouble The engine's job did not begin within 0 s."] * 2
 
 
 def test_feeds_are_refused(tmp_path: Path) -> None:
@@ -246,6 +282,7 @@ QUICK = ("--set", "watch.quiet=0.5", "--set", "watch.commit_every=1", "--set", "
 
 
 @engines
+@pytest.mark.timeout(1800)
 def test_prism_killed_and_started_again(
     inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -267,6 +304,7 @@ def test_prism_killed_and_started_again(
 
 
 @engines
+@pytest.mark.timeout(3000)
 def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The busy TaskManager, Python workers, and the JobManager with all checkpoints are killed in one run, while news
     arrives: it goes on by itself, and the tables are those of a run."""
@@ -276,9 +314,9 @@ def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: 
     arrivals = Arrivals(inputs, tmp_path / "in")
     with flink(tmp_path / "flink") as (cluster, options):
         options = ["--set", f"root={tmp_path / 'in'}", "--runner", "PortableRunner", "--", *options]
-        process = watch(tmp_path, *QUICK, "--set", "worker_timeout=240", *options)
+        process = watch(tmp_path, *QUICK, "--set", "worker_timeout=120", *options)
         arrivals.come(len(deaths) + 1)
-        wait_for(process, lambda: records(tmp_path) > 0, 300)
+        wait_for(process, lambda: records(tmp_path) > 0, 500)
         for number, who in enumerate(deaths):
             left = cluster.kill(who)
             killed, before = time.monotonic(), records(tmp_path)

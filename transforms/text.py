@@ -153,14 +153,17 @@ def _breaks(blocks: Sequence[Sequence[str]]) -> list[list[Break]]:
 
 
 def _break(before: str, after: str, width: int, after_indented: bool) -> Break:
-    is_full = len(before) + 1 + min(len(after.partition(" ")[0]), LONGEST_WORD) > width
-    if before.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS:
-        if is_full or _GOES_ON.match(after):  # the latter after an abbreviation such as U.S.
-            return Break.SURE if after_indented and is_full else Break.UNCLEAR
-        return Break.SENTENCE
+    if not before[-1:].isalnum() and before.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS:
+        if _is_full(before, after, width):
+            return Break.SURE if after_indented else Break.UNCLEAR
+        return Break.UNCLEAR if _GOES_ON.match(after) else Break.SENTENCE  # as after an abbreviation such as U.S.
     if after_indented or _GOES_ON.match(after):
         return Break.SURE
-    return Break.FULL if is_full else Break.UNCLEAR
+    return Break.FULL if _is_full(before, after, width) else Break.UNCLEAR
+
+
+def _is_full(before: str, after: str, width: int) -> bool:
+    return len(before) + 1 + min(len(after.partition(" ")[0]), LONGEST_WORD) > width
 
 
 def _joined(lines: Sequence[str], breaks: Sequence[Break]) -> list[str]:
