@@ -97,6 +97,7 @@ class Steps:
             articles = [found[article.input, article.position] for article in chunk.articles]
             yield replace(chunk, articles=articles, seconds={**chunk.seconds, "copies": seconds})
             seconds = 0.0
+        progress.tell_requests()
 
     def find_names(self, chunk: Chunk) -> Chunk:
         """The unique articles with their names."""
@@ -141,13 +142,16 @@ class Steps:
             stage_fingerprints(store, token, fingerprint_bytes(fingerprints))
         run = self._run(chunks, articles, time.perf_counter() - started)
         files.append(stage_run(store, token, run, str(batch.now.date())))
+        progress.tell_requests()
         yield self._entry(token, chunks, run, files, len(index), len(fingerprints))
 
     def commit(self, entry: Entry) -> Iterator[int]:
         """The number of the entry, if it could be committed; nothing if the batch is void: someone took its number."""
         if entry.run.read != sum(piece.records for piece in entry.pieces):
             raise WorldError("The batch's counts do not add up; nothing was committed. Please report this.")
-        if Warehouse(store_at(self.config.output)).commit(entry):
+        committed = Warehouse(store_at(self.config.output)).commit(entry)
+        progress.tell_requests()
+        if committed:
             progress.tell("committed", entry.number)
             yield entry.number
 
@@ -232,6 +236,7 @@ def _timed(step: str, chunk: Chunk, work: Callable[[], Chunk]) -> Chunk:
         started = time.perf_counter()
         done = work()
     progress.tell(step, len(done.articles))
+    progress.tell_requests()
     return replace(done, seconds={**chunk.seconds, step: time.perf_counter() - started})
 
 

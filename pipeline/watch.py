@@ -24,7 +24,7 @@ from pipeline.steps import without_articles
 from pipeline.warehouse import check_usable, open_warehouse
 from pipeline.watcher import STATE, State, job_of
 from schemas.errors import UsageError, WorldError
-from transforms.files import Info, Inputs, store_at
+from transforms.files import Info, Inputs, asked, store_at
 
 _DRAIN = 120.0
 """Seconds that what was handed out may take to arrive after a signal; the rest is planned again the next time."""
@@ -57,6 +57,8 @@ class Order(NamedTuple):
     listener: Listener
     mine: dict[str, str | int]
     """What the lock says of us."""
+    ended: threading.Event
+    """Is set by a signal."""
 
 
 def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener) -> None:
@@ -78,7 +80,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
         while not ended.is_set():
             batches = summary.batches
             try:
-                ticks(Order(config, options, summary, flow, listener, mine)).until(ended)
+                ticks(Order(config, options, summary, flow, listener, mine, ended)).until_ended()
             except UsageError:
                 raise
             except WorldError as error:
@@ -88,6 +90,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
                 flow.trouble = str(error)
                 listener("trouble", flow.trouble)
                 ended.wait(config.watch.interval * 2**failures)
+    summary.requests += asked()
     summary.seconds = time.monotonic() - started
 
 
@@ -95,25 +98,26 @@ class Ticks:
     """The ticks between two failures: one engine, one session."""
 
     def __init__(self, order: Order) -> None:
-        self._config, self._options, self._summary, self._flow, self._listener, _ = order
+        self._config, self._options, self._summary, self._flow, self._listener, _, self._ended = order
         self._quiet = Quiet(self._config.watch.quiet)
         self._done: set[tuple[str, str]] = set()
         self._latencies: deque[float] = deque(maxlen=1000)
         self._committed = self._polled = float("-inf")
-        self._session = Session(self._config, [], self._summary, self._listener)
+        self._session = Session(self._config, [], self._summary, self._listener, ended=self._ended)
 
-    def until(self, ended: threading.Event) -> None:
+    def until_ended(self) -> None:
         with ExitStack() as stack:
             stack.callback(self._session.close)
-            engine = stack.enter_context(Engine(self._config, self._options, self._listener))
-            while not ended.is_set():
+            listener = self._summary.counting(self._listener)
+            engine = stack.enter_context(Engine(self._config, self._options, listener))
+            while not self._ended.is_set():
                 began = time.monotonic()
                 waiting = self._waiting()
                 self._tell(waiting)
                 polls = began - self._polled >= max(_FEEDS_EVERY, self._config.feeds.host_spacing)
                 if self._due(waiting) or (polls and names_feeds(self._config)):
-                    self._work(waiting, polls, engine, ended)
-                ended.wait(max(self._config.watch.interval - (time.monotonic() - began), 0))
+                    self._work(waiting, polls, engine)
+                self._ended.wait(max(self._config.watch.interval - (time.monotonic() - began), 0))
 
     def _waiting(self) -> list[Info]:
         """The whole files that are not known to be in."""
@@ -127,12 +131,12 @@ class Ticks:
         rested = time.monotonic() - self._committed >= self._config.watch.commit_every
         return bool(waiting) and (rested or sum(info.size for info in waiting) >= self._config.batch.bytes)
 
-    def _work(self, waiting: Sequence[Info], polls: bool, engine: Engine, ended: threading.Event) -> None:
+    def _work(self, waiting: Sequence[Info], polls: bool, engine: Engine) -> None:
         """Send all that waits down the line, and what due feeds bring, batch by batch; after a signal no batch more."""
         self._summary.unreadable.clear()
         self._session.look(waiting, polls)
         self._polled = time.monotonic() if polls else self._polled
-        while not ended.is_set() and (batch := self._session.plan(None)):
+        while not self._ended.is_set() and (batch := self._session.plan(None)):
             names = {piece.input for chunk in batch.chunks for piece in chunk.pieces}
             self._session.send(batch, engine if batch.chunks else without_articles)
             self._committed = time.monotonic()
@@ -158,16 +162,16 @@ class Stream:
     def __init__(self, order: Order) -> None:
         from pipeline.portable import PortableEngine
 
-        self._config, options, self._summary, self._flow, self._listener, self._mine = order
+        self._config, options, self._summary, self._flow, self._listener, self._mine, self._ended = order
         self._engine = PortableEngine(self._config, options, self._listener)
         self._warehouse, self._inputs = open_warehouse(self._config.output), Inputs(self._config.root)
         check_comparable_with(self._config, self._warehouse.store, self._warehouse.history)
         self._position = self._warehouse.history.position
         self._latencies: deque[float] = deque(maxlen=1000)
 
-    def until(self, ended: threading.Event) -> None:
+    def until_ended(self) -> None:
         with self._engine, self._engine.stream(job_of(self._mine)) as job:
-            while job.runs(self._config.watch.interval) and not ended.is_set():
+            while job.runs(self._config.watch.interval) and not self._ended.is_set():
                 self._follow()
             say(self._warehouse.store, self._mine, draining=1)
             deadline = time.monotonic() + _DRAIN

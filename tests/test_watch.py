@@ -142,6 +142,33 @@ def test_feeds_that_are_due(tmp_path: Path) -> None:
     assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
 
 
+def test_it_does_not_wait_for_a_slow_feed(tmp_path: Path) -> None:
+    """A poll that is under way is given up: it was never there, and is done again."""
+    with Server() as server:
+        server.routes["/feed"] = Answer(rss(item(number, f"https://harbour.example/{number}") for number in range(5)))
+        server.routes["/slow"] = Answer(server.routes["/feed"].body, delay=300)
+        follow = {"ports": [server.port], "allow_private_addresses": True, "limits.idle": 300, "limits.total": 300}
+        options = [f"--set=feeds.{name}={json.dumps(value)}" for name, value in follow.items()]
+        slow = json.dumps([server.url("/slow"), server.url("/feed")])
+        process = watch(tmp_path, f"--set=feeds.follow={slow}", *options)
+        wait_for(process, lambda: any(hit.path == "/slow" for hit in server.hits))
+        began = time.monotonic()
+        assert "0 articles" in drain(process)
+        print(f"ended {time.monotonic() - began:.1f} s after the signal")
+        assert time.monotonic() - began < 30
+        newsbeam(
+            "run",
+            "--output",
+            str(tmp_path / "out"),
+            f"--set=feeds.follow={json.dumps([server.url('/feed')])}",
+            *options,
+            "--set",
+            "models.en=null",
+        )
+    assert records(tmp_path) == 5
+    assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
+
+
 def test_killed_and_started_again(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
