@@ -22,7 +22,7 @@ from pipeline.quiet import Quiet
 from pipeline.run import Session, Summary, check_comparable_with, new_inputs
 from pipeline.steps import without_articles
 from pipeline.warehouse import check_usable, open_warehouse
-from pipeline.watcher import STATE, State, job_of
+from pipeline.watcher import STATE, State, age, job_of
 from schemas.errors import UsageError, WorldError
 from transforms.files import Info, Inputs, asked, store_at
 
@@ -147,12 +147,12 @@ class Ticks:
         self._tell([info for info in waiting if (info.name, info.version) not in self._done])
 
     def _measure(self, read: Iterable[Info]) -> None:
-        self._latencies.extend(time.time() - info.modified for info in read)
+        self._latencies.extend(age(info) for info in read)
         self._flow.latency = statistics.median(self._latencies or [0.0])
 
     def _tell(self, waiting: Sequence[Info]) -> None:
         self._flow.waiting = len(waiting)
-        self._flow.lag = max((time.time() - info.modified for info in waiting), default=0.0)
+        self._flow.lag = max(map(age, waiting), default=0.0)
         self._listener("tick", str(len(waiting)))
 
 
@@ -181,7 +181,7 @@ class Stream:
     def _measure(self, names: Sequence[str]) -> None:
         """The latency of some of a batch's files."""
         found = (self._inputs.info(name) for name in names[:_SAMPLED])
-        self._latencies.extend(time.time() - info.modified for info in found if info)
+        self._latencies.extend(age(info) for info in found if info)
         self._flow.latency = statistics.median(self._latencies or [0.0])
 
     def _follow(self) -> State:

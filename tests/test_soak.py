@@ -128,8 +128,8 @@ def test_soak(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     counts = outcomes(tmp_path / "out")
     print(f"{minutes:g} minutes: {seen.articles():,} articles, {counts}")
     print(f"from file to row: median {statistics.median(latencies):.1f} s, longest {max(latencies):.1f} s")
-    check_flat(seen.memory, 1.05 if minutes >= 10 else 1.3)
-    assert max(latencies) < 60
+    check_flat(seen.memory, 1.05 if minutes >= 10 else 1.5)  # a minute is too short to fill what is remembered
+    assert max(latencies) < (60 if long else 180)
     assert sum(counts.values()) == seen.articles() and not counts["dead"]
     newsbeam("verify", "--output", str(tmp_path / "out"))
 
