@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import yaml
@@ -33,6 +33,13 @@ TOO_MANY_DEAD = 3
 class Command(click.Group):
     """Turns our errors into one sentence and an exit status, and never shows a bare traceback."""
 
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        """Leave as a run does, however it ends: threads of DuckDB or Beam may abort where an interpreter ends."""
+        try:
+            return super().main(*arguments, **more)
+        except SystemExit as end:
+            _leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -47,7 +54,7 @@ class Command(click.Group):
             _leave(ours.status)
 
 
-def _leave(status: int) -> None:
+def _leave(status: int) -> NoReturn:
     """End at once: threads of a pipeline that failed must not hold the process, nor Beam's clearing up."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -225,9 +225,27 @@ def load_config(path: str | None, changes: Mapping[str, Any]) -> Config:
     if isinstance(values.get("names"), dict) and values["names"].get("gazetteer"):
         values["names"]["gazetteer"] = _below(values["root"], values["names"]["gazetteer"])
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise UsageError("\n".join(_explained(error, path, text))) from None
+    _check_on_disk(config)
+    return config
+
+
+def _check_on_disk(config: Config) -> None:
+    """Raises UsageError for a file in an object store that is only read from a disk."""
+    lists = [name for name in config.input if name.lower().endswith(".opml") and not name.lower().startswith("http")]
+    named = {
+        "names.gazetteer": [config.names.gazetteer or ""],
+        "topics.taxonomy": [config.taxonomy_path()],
+        "topics.model": [config.model_path()],
+        "feeds.files": [str(_below(config.root, name)) for name in config.feeds.files],
+        "input": [str(_below(config.root, name)) for name in lists],
+    }
+    for key, paths in named.items():
+        for path in paths:
+            if "://" in path:
+                raise UsageError(f"{key}: {path} would have to be on a disk; copy it there, and give its whole path.")
 
 
 def keys() -> dict[str, tuple[str, Any]]:
@@ -262,7 +280,7 @@ def _below(folder: str, path: Any) -> Any:
     """A path relative to a folder as a whole one; an address, or what is no path at all, as it is."""
     if not isinstance(path, str) or "://" in path:
         return path
-    if "://" in folder:
+    if "://" in folder and not os.path.isabs(path):
         return f"{folder.rstrip('/')}/{path}".rstrip("/")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 

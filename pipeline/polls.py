@@ -7,7 +7,7 @@ pages of those that are new, where full text is asked for. One process does it a
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -41,6 +41,8 @@ from transforms.web import Resolve, Web, system_resolve
 
 GROUP = 1_000
 """Feeds that are polled at once: their entries are in memory together."""
+_HEARS_EVERY = 0.2
+"""Seconds between two looks whether a poll is to be given up."""
 LONGEST_VALIDATOR = 1_000
 """Characters of an ETag or date that is remembered."""
 PIECE_RECORDS = 256
@@ -85,9 +87,20 @@ class Poller:
         self._user_agent = f"newsbeam/{__version__}" + (f" (+{feeds.contact})" if feeds.contact else "")
         self._hosts = Hosts(feeds.host_spacing, feeds.requests_per_host, feeds.longest_tick)
 
-    def poll(self, due: Sequence[Followed], store: Store, history: History, folder: str, now: datetime) -> Polled:
-        """Poll the feeds. What they bring is laid into `folder` of `store`, the warehouse's, as `history` is."""
-        return apart(self._poll(due, store, history, folder, now))
+    def poll(
+        self,
+        due: Sequence[Followed],
+        store: Store,
+        history: History,
+        folder: str,
+        now: datetime,
+        ended: threading.Event | None = None,
+    ) -> Polled:
+        """Poll the feeds. What they bring is laid into `folder` of `store`, the warehouse's, as `history` is.
+
+        Raises Abandoned if the event is set meanwhile.
+        """
+        return apart(self._poll(due, store, history, folder, now), ended)
 
     def put_off(self, others: Iterable[Followed], now: datetime) -> dict[str, Change]:
         """Feeds that are not due, at hosts that asked to be left alone: the next run must not ask them either."""
@@ -278,8 +291,15 @@ def _validator(headers: Mapping[str, str], name: str) -> str | None:
     return value if value and len(value) <= LONGEST_VALIDATOR else None
 
 
-def apart(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do asynchronous work in a thread: a signal then reaches the main thread, which stops the work and goes on."""
+class Abandoned(Exception):
+    """Work that was asked to end before it was done."""
+
+
+def apart(work: Coroutine[Any, Any, Result], ended: threading.Event | None = None) -> Result:
+    """Do asynchronous work in a thread: a signal then reaches the main thread, which stops the work and goes on.
+
+    Raises Abandoned if the event is set meanwhile.
+    """
     done: Future[Result] = Future()
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
@@ -296,6 +316,10 @@ def apart(work: Coroutine[Any, Any, Result]) -> Result:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
+        while not done.done():
+            if ended and ended.is_set():
+                raise Abandoned
+            wait([done], _HEARS_EVERY if ended else None)
         return done.result()
     except BaseException:
         if thread.is_alive():

@@ -3,6 +3,8 @@
 import os
 from contextlib import suppress
 
+from transforms.files import asked
+
 _pipe: int | None = None
 
 
@@ -17,3 +19,9 @@ def tell(what: str, value: object) -> None:
     if _pipe is not None:
         with suppress(OSError):
             os.write(_pipe, f"{what} {' '.join(str(value).split())[:1000]}\n".encode())
+
+
+def tell_requests() -> None:
+    """Tell how often object stores were asked since this was last told. The driver counts its own."""
+    if _pipe is not None and (count := asked()):
+        tell("requests", count)

@@ -93,6 +93,9 @@ def summary_text(summary: Summary, output: str) -> str:
         lines.append(f"Skipped, since it can be no article: {ranked(summary.skipped_by_reason)}")
     if summary.topics:
         lines.append(f"Topics: {ranked(summary.topics)}")
+    if summary.requests:
+        each = summary.requests / max(summary.batches, 1)
+        lines.append(f"The object store was asked {summary.requests:,} times, {each:,.0f} times for each batch.")
     lines.append(f"The tables are in {output}. Look at them, for example, with")
     lines.append(
         f'  newsbeam query --output {output} "SELECT date, topic, title FROM articles ORDER BY date DESC LIMIT 10"'

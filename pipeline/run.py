@@ -1,6 +1,7 @@
 """`run`: plan a batch, send it down the line, until nothing is new."""
 
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from pipeline.staging import batch_of, new_token
 from pipeline.steps import Batch, Steps, without_articles
 from pipeline.warehouse import check_taxonomy, check_usable, exists, open_warehouse
 from schemas.errors import UsageError, WorldError
-from transforms.files import Info, Inputs, Store, store_at
+from transforms.files import Info, Inputs, Store, asked, store_at
 
 if TYPE_CHECKING:
     from pipeline.polls import Poller
@@ -63,7 +64,20 @@ class Summary(Struct, kw_only=True):
     feeds_asked: int = 0
     feeds_failed: dict[str, str] = {}
     changed: list[str] = []
+    requests: int = 0
+    """To object stores, by this machine's processes; without those of the Delta logs."""
     seconds: float = 0.0
+
+    def counting(self, listener: Listener) -> Listener:
+        """The listener, once the requests that workers tell of are counted here."""
+
+        def listen(what: str, value: str) -> None:
+            if what == "requests":
+                self.requests += int(value)
+            else:
+                listener(what, value)
+
+        return listen
 
     def add(self, entry: Entry) -> None:
         """Count a batch that was committed."""
@@ -88,11 +102,13 @@ class Session:
         listener: Listener = lambda what, value: None,
         now: datetime | None = None,
         resolve: "Resolve | None" = None,
+        ended: threading.Event | None = None,
     ) -> None:
+        """`ended`: once it is set, polls are given up."""
         self.config, self.summary, self.now, self._inputs, self._listener = config, summary, now, inputs, listener
         self._warehouse = open_warehouse(config.output)
         self._void = 0
-        self._resolve, self._polls = resolve, True
+        self._resolve, self._polls, self._ended = resolve, True, ended
         self._poller: Poller | None = None
         self._folder = ""  # of what the last group of feeds brought
         self.planner = self._new_planner()
@@ -136,10 +152,10 @@ class Session:
                 return None
 
     def _poll(self) -> bool:
-        """Ask the next group of feeds that are due; False if there are none left."""
+        """Ask the next group of feeds that are due; False if there are none left, or it was given up."""
         if not self._due:
             return False
-        from pipeline.polls import GROUP, Poller  # what speaks HTTP is loaded only where it is needed
+        from pipeline.polls import GROUP, Abandoned, Poller  # what speaks HTTP is loaded only where it is needed
 
         group, self._due = self._due[:GROUP], self._due[GROUP:]
         self._poller = self._poller or Poller(self.config.feeds, self._resolve)
@@ -147,7 +163,12 @@ class Session:
         self.close()
         self._folder = f"{STAGING}/{new_token()}"
         now = self.now or datetime.now(UTC)
-        polled = self._poller.poll(group, self._warehouse.store, self._warehouse.history, self._folder, now)
+        try:
+            polled = self._poller.poll(
+                group, self._warehouse.store, self._warehouse.history, self._folder, now, self._ended
+            )
+        except Abandoned:
+            return False
         self.planner.add(polled.pieces, polled.changes | self._poller.put_off(self._others, now))
         self.summary.feeds_asked += polled.asked
         asked = {feed.url for feed, _ in group}
@@ -198,7 +219,7 @@ def run(
 
     Raises UsageError, WorldError, Busy, and Stopped on SIGINT and SIGTERM.
     """
-    making = engine_for(config, options, listener)
+    making = engine_for(config, options, summary.counting(listener))
     check_own_parts(config)
     started = time.monotonic()
     inputs = new_inputs(config)
@@ -215,6 +236,7 @@ def run(
             session.send(batch, engine or without_articles)
         summary.inputs = len(inputs)
         summary.seconds = time.monotonic() - started
+    summary.requests += asked()
 
 
 def new_inputs(config: Config, must_match: bool = True) -> list[Info]:

@@ -98,6 +98,7 @@ class Steps:
             articles = [found[article.input, article.position] for article in chunk.articles]
             yield replace(chunk, articles=articles, seconds={**chunk.seconds, "copies": seconds})
             seconds = 0.0
+        progress.tell_requests()
 
     def _decided(self, articles: Sequence[Article]) -> list[Article]:
         store, rules = store_at(self.config.output), self.config.dedup.rules()
@@ -154,6 +155,7 @@ class Steps:
             left = list(map(without_texts, chunk.articles))
             yield replace(chunk, articles=left, files=files, seconds={**chunk.seconds, "write": seconds})
             files, seconds = [], 0.0
+        progress.tell_requests()
 
     def commit(self, chunks: Iterable[Chunk]) -> Iterator[int]:
         """The number of the batch's log entry, if it could be committed; nothing if someone took its number."""
@@ -172,7 +174,9 @@ class Steps:
         files = sorted((file for chunk in chunks for file in chunk.files), key=lambda file: file.path)
         files.append(stage_run(store, token, run, str(batch.now.date())))
         entry = self._entry(token, chunks, run, files, len(index), len(fingerprints))
-        if Warehouse(store).commit(entry):
+        committed = Warehouse(store).commit(entry)
+        progress.tell_requests()
+        if committed:
             progress.tell("committed", entry.number)
             yield entry.number
 
@@ -274,6 +278,7 @@ def _timed(step: str, chunk: Chunk, work: Callable[[], Chunk]) -> Chunk:
         started = time.perf_counter()
         done = work()
     progress.tell(step, len(done.articles))
+    progress.tell_requests()
     return replace(done, seconds={**chunk.seconds, step: time.perf_counter() - started})
 
 

@@ -22,9 +22,9 @@ from pipeline.quiet import Quiet
 from pipeline.run import Session, Summary, check_comparable_with, new_inputs
 from pipeline.steps import without_articles
 from pipeline.warehouse import check_usable, open_warehouse
-from pipeline.watcher import STATE, State, job_of
+from pipeline.watcher import STATE, State, age, job_of
 from schemas.errors import UsageError, WorldError
-from transforms.files import Info, Inputs, store_at
+from transforms.files import Info, Inputs, asked, store_at
 
 if TYPE_CHECKING:
     from pipeline.portable import Job
@@ -60,6 +60,8 @@ class Order(NamedTuple):
     listener: Listener
     mine: dict[str, str | int]
     """What the lock says of us."""
+    ended: threading.Event
+    """Is set by a signal."""
 
 
 def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, listener: Listener) -> None:
@@ -81,7 +83,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
         while not ended.is_set():
             batches = summary.batches
             try:
-                ticks(Order(config, options, summary, flow, listener, mine)).until(ended)
+                ticks(Order(config, options, summary, flow, listener, mine, ended)).until_ended()
             except UsageError:
                 raise
             except WorldError as error:
@@ -91,6 +93,7 @@ def watch(config: Config, options: Sequence[str], summary: Summary, flow: Flow, 
                 flow.trouble = str(error)
                 listener("trouble", flow.trouble)
                 ended.wait(config.watch.interval * 2**failures)
+    summary.requests += asked()
     summary.seconds = time.monotonic() - started
 
 
@@ -98,25 +101,26 @@ class Ticks:
     """The ticks between two failures: one engine, one session."""
 
     def __init__(self, order: Order) -> None:
-        self._config, self._options, self._summary, self._flow, self._listener, _ = order
+        self._config, self._options, self._summary, self._flow, self._listener, _, self._ended = order
         self._quiet = Quiet(self._config.watch.quiet)
         self._done: set[tuple[str, str]] = set()
         self._latencies: deque[float] = deque(maxlen=1000)
         self._committed = self._polled = float("-inf")
-        self._session = Session(self._config, [], self._summary, self._listener)
+        self._session = Session(self._config, [], self._summary, self._listener, ended=self._ended)
 
-    def until(self, ended: threading.Event) -> None:
+    def until_ended(self) -> None:
         with ExitStack() as stack:
             stack.callback(self._session.close)
-            engine = stack.enter_context(Engine(self._config, self._options, self._listener))
-            while not ended.is_set():
+            listener = self._summary.counting(self._listener)
+            engine = stack.enter_context(Engine(self._config, self._options, listener))
+            while not self._ended.is_set():
                 began = time.monotonic()
                 waiting = self._waiting()
                 self._tell(waiting)
                 polls = began - self._polled >= max(_FEEDS_EVERY, self._config.feeds.host_spacing)
                 if self._due(waiting) or (polls and names_feeds(self._config)):
-                    self._work(waiting, polls, engine, ended)
-                ended.wait(max(self._config.watch.interval - (time.monotonic() - began), 0))
+                    self._work(waiting, polls, engine)
+                self._ended.wait(max(self._config.watch.interval - (time.monotonic() - began), 0))
 
     def _waiting(self) -> list[Info]:
         """The whole files that are not known to be in."""
@@ -130,12 +134,12 @@ class Ticks:
         rested = time.monotonic() - self._committed >= self._config.watch.commit_every
         return bool(waiting) and (rested or sum(info.size for info in waiting) >= self._config.batch.bytes)
 
-    def _work(self, waiting: Sequence[Info], polls: bool, engine: Engine, ended: threading.Event) -> None:
+    def _work(self, waiting: Sequence[Info], polls: bool, engine: Engine) -> None:
         """Send all that waits down the line, and what due feeds bring, batch by batch; after a signal no batch more."""
         self._summary.unreadable.clear()
         self._session.look(waiting, polls)
         self._polled = time.monotonic() if polls else self._polled
-        while not ended.is_set() and (batch := self._session.plan(None)):
+        while not self._ended.is_set() and (batch := self._session.plan(None)):
             names = {piece.input for chunk in batch.chunks for piece in chunk.pieces}
             self._session.send(batch, engine if batch.chunks else without_articles)
             self._committed = time.monotonic()
@@ -146,12 +150,12 @@ class Ticks:
         self._tell([info for info in waiting if (info.name, info.version) not in self._done])
 
     def _measure(self, read: Iterable[Info]) -> None:
-        self._latencies.extend(time.time() - info.modified for info in read)
+        self._latencies.extend(age(info) for info in read)
         self._flow.latency = statistics.median(self._latencies or [0.0])
 
     def _tell(self, waiting: Sequence[Info]) -> None:
         self._flow.waiting = len(waiting)
-        self._flow.lag = max((time.time() - info.modified for info in waiting), default=0.0)
+        self._flow.lag = max(map(age, waiting), default=0.0)
         self._listener("tick", str(len(waiting)))
 
 
@@ -161,18 +165,18 @@ class Stream:
     def __init__(self, order: Order) -> None:
         from pipeline.portable import PortableEngine
 
-        self._config, options, self._summary, self._flow, self._listener, self._mine = order
+        self._config, options, self._summary, self._flow, self._listener, self._mine, self._ended = order
         self._engine = PortableEngine(self._config, options, self._listener)
         self._warehouse, self._inputs = open_warehouse(self._config.output), Inputs(self._config.root)
         check_comparable_with(self._config, self._warehouse.store, self._warehouse.history)
         self._position = self._warehouse.history.position
         self._latencies: deque[float] = deque(maxlen=1000)
 
-    def until(self, ended: threading.Event) -> None:
+    def until_ended(self) -> None:
         with self._engine:
-            while not ended.is_set():
+            while not self._ended.is_set():
                 with self._engine.stream(job_of(self._mine)) as job:
-                    if self._stalled(job, ended):
+                    if self._stalled(job):
                         continue
                     say(self._warehouse.store, self._mine, draining=1)
                     deadline = time.monotonic() + _DRAIN
@@ -181,14 +185,14 @@ class Stream:
                             break
                     return
 
-    def _stalled(self, job: "Job", ended: threading.Event) -> bool:
+    def _stalled(self, job: "Job") -> bool:
         """Follow a job to its end, or ours. True if it never began to plan: then another has to take its place.
 
         Seen with Flink on an overloaded machine: all of a job runs, and its first tick does not come.
         """
         self._warehouse.store.remove(STATE)
         deadline: float | None = time.monotonic() + self._config.worker_timeout
-        while job.runs(self._config.watch.interval) and not ended.is_set():
+        while job.runs(self._config.watch.interval) and not self._ended.is_set():
             if self._follow().job:
                 deadline = None
             elif deadline and time.monotonic() > deadline:
@@ -200,7 +204,7 @@ class Stream:
     def _measure(self, names: Sequence[str]) -> None:
         """The latency of some of a batch's files."""
         found = (self._inputs.info(name) for name in names[:_SAMPLED])
-        self._latencies.extend(time.time() - info.modified for info in found if info)
+        self._latencies.extend(age(info) for info in found if info)
         self._flow.latency = statistics.median(self._latencies or [0.0])
 
     def _follow(self) -> State:

@@ -144,8 +144,13 @@ class Watcher:
         state = self._state
         state.ticks += 1
         state.waiting, state.handed, state.drained = len(waiting), len(self._handed), drained
-        state.lag = max((time.time() - info.modified for info in waiting), default=0.0)
+        state.lag = max(map(age, waiting), default=0.0)
         self._store.write(STATE, msgspec.json.encode(state))
+
+
+def age(info: Info) -> float:
+    """Seconds since a file's last change; 0 where that lies ahead, since a clock was moved back."""
+    return max(time.time() - info.modified, 0.0)
 
 
 def job_of(holder: dict[str, str | int]) -> str:

@@ -52,6 +52,23 @@ def test_paths_are_below_the_root_and_the_root_below_the_file(tmp_path: Path) ->
     assert config.models == {**DEFAULT_MODELS, "de": "de_core_news_sm"}
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("names.gazetteer", "names.jsonl"),
+        ("topics.taxonomy", "topics.yaml"),
+        ("topics.model", "model.npz"),
+        ("feeds.files", ["feeds.opml"]),
+        ("input", ["articles", "feeds.opml"]),
+    ],
+)
+def test_what_is_read_from_a_disk_only(key: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"{key}: s3://news/project/.* would have to be on a disk"):
+        load_config(None, {"root": "s3://news/project", key: value})
+    if isinstance(value, str):
+        load_config(None, {"root": "s3://news/project", key: f"/elsewhere/{value}"})
+
+
 def test_the_example_says_every_default() -> None:
     assert Config.model_validate(yaml.safe_load(example())) == Config()
     assert all(meaning for meaning, _ in keys().values())

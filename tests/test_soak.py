@@ -24,8 +24,8 @@ from tests.test_line import descendants_named
 from tests.test_watch import drain, wait_for, watch
 from transforms.names import DEFAULT_MODELS
 
-RATE = 50
-"""Articles a second; a large agency sends one or two."""
+RATE = float(os.environ.get("NEWSBEAM_SOAK_RATE", "50"))
+"""Articles a second; a large agency sends one or two. On a machine that is busy otherwise, let there be fewer."""
 FILE_EVERY = 0.5
 """Seconds between two files."""
 LOOK_EVERY = 3.0
@@ -128,8 +128,8 @@ def test_soak(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     counts = outcomes(tmp_path / "out")
     print(f"{minutes:g} minutes: {seen.articles():,} articles, {counts}")
     print(f"from file to row: median {statistics.median(latencies):.1f} s, longest {max(latencies):.1f} s")
-    check_flat(seen.memory, 1.05 if minutes >= 10 else 1.3)
-    assert max(latencies) < 60
+    check_flat(seen.memory, 1.05 if minutes >= 10 else 1.5)  # a minute is too short to fill what is remembered
+    assert max(latencies) < (60 if long else 180)
     assert sum(counts.values()) == seen.articles() and not counts["dead"]
     newsbeam("verify", "--output", str(tmp_path / "out"))
 

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ import pytest
 from pipeline.query import connect
 from pipeline.quiet import Quiet
 from tests.command import kill, newsbeam, start
-from tests.feed_server import Answer, Server, item, rss
+from tests.feed_server import Answer, Hit, Server, item, rss
 from tests.stories import stories
 from tests.test_line import descendants_named
 from transforms.files import Info
@@ -98,7 +99,8 @@ def check(root: Path, rows: Sequence[dict[str, object]]) -> None:
 
 
 def test_files_arrive_in_every_way(tmp_path: Path) -> None:
-    """Whole, renamed, compressed, written slowly; a worker is killed; a second watch is sent away; SIGTERM drains."""
+    """Whole, renamed, compressed, written slowly, from before the clock was moved back; a worker is killed; a second
+    watch and a compaction are sent away; SIGTERM drains."""
     rows = list(stories(31, 400))
     process = watch(tmp_path, "--set", "watch.commit_every=1", "--set", "watch.quiet=1.5")
     folder = tmp_path / "in"
@@ -113,15 +115,19 @@ def test_files_arrive_in_every_way(tmp_path: Path) -> None:
     closed = time.time()
     (folder / "renamed.jsonl.tmp").write_text(lines(rows[60:100]))
     os.rename(folder / "renamed.jsonl.tmp", folder / "renamed.jsonl")
+    os.utime(folder / "renamed.jsonl", (closed + 86_400, closed + 86_400))
     (folder / "packed.jsonl.gz").write_bytes(gzip.compress(lines(rows[100:300]).encode()))
     wait_for(process, lambda: records(tmp_path) == 300)
     print(f"from file closed to rows readable in {time.time() - closed:.1f} s")
+    compact = ("compact", "--fingerprints", "--output", str(tmp_path / "out"))
+    assert "is in use by process" in newsbeam(*compact, status=75).stderr
     os.kill(descendants_named(process.pid, "pipeline.worker")[-1], signal.SIGKILL)
     (folder / "after.jsonl").write_text(lines(rows[300:]))
     wait_for(process, lambda: records(tmp_path) == 400)
     err = drain(process)
     assert "A worker process ended by itself (-9)" in err and "Trying again" in err
     assert "is in use by process" in second.communicate(timeout=90)[1] and second.returncode == 75
+    newsbeam(*compact)
     check(tmp_path, rows)
     assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
 
@@ -139,6 +145,30 @@ def test_feeds_that_are_due(tmp_path: Path) -> None:
         assert "1 of 1 feeds were asked, 0 failed" in drain(process)
         assert [hit.path for hit in server.hits] == ["/feed"]
     newsbeam("verify", "--output", str(tmp_path / "out"))
+    assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
+
+
+def test_it_does_not_wait_for_a_slow_feed(tmp_path: Path) -> None:
+    """A poll that is under way is given up: it was never there, and is done again."""
+    feed, asked = rss(item(number, f"https://harbour.example/{number}") for number in range(5)), threading.Event()
+
+    def slow(_: Hit) -> Answer:
+        asked.set()
+        return Answer(feed, delay=300)
+
+    with Server({"/feed": Answer(feed), "/slow": slow}) as server:
+        changes = {"ports": [server.port], "allow_private_addresses": True, "limits.idle": 300, "limits.total": 300}
+        options = [f"--set=feeds.{name}={json.dumps(value)}" for name, value in changes.items()]
+        urls = [server.url("/feed"), server.url("/slow")]
+        process = watch(tmp_path, f"--set=feeds.follow={json.dumps(urls)}", *options)
+        wait_for(process, asked.is_set)
+        began = time.monotonic()
+        assert "0 articles" in drain(process)
+        print(f"ended {time.monotonic() - began:.1f} s after the signal")
+        assert time.monotonic() - began < 60
+        options += [f"--set=feeds.follow={json.dumps(urls[:1])}", "--set", "models.en=null"]
+        newsbeam("run", "--output", str(tmp_path / "out"), *options)
+    assert records(tmp_path) == 5
     assert not list((tmp_path / "out/_newsbeam").glob("staging/*"))
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
@@ -24,6 +25,20 @@ class Info(NamedTuple):
     version: str
     modified: float = 0.0
     """In seconds since the epoch, by the clock of where it lies."""
+
+
+requests: Counter[str] = Counter()
+"""This process's requests to object stores by kind, as AWS bills them, without what deltalake asks by itself."""
+
+
+def asked() -> int:
+    """Requests to object stores since this was last called in this process."""
+    global _told
+    before, _told = _told, requests.total()
+    return _told - before
+
+
+_told = 0
 
 
 class Store(Protocol):

@@ -8,7 +8,6 @@ import configparser
 import io
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,7 +27,7 @@ from obstore.exceptions import (
 from obstore.store import S3Store as Client
 
 from schemas.errors import WorldError
-from transforms.files import Info
+from transforms.files import Info, requests
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -37,11 +36,12 @@ if TYPE_CHECKING:
 SCHEME = "s3://"
 BLOCK = 8_000_000
 """Bytes that are fetched at once of a file that is read in order."""
-_PATIENCE = timedelta(minutes=3)
+PATIENCE = timedelta(minutes=3)
+"""How long a request is repeated while the server is away."""
 _FIRST = timedelta(seconds=5)
-
-requests: Counter[str] = Counter()
-"""Requests of this process by kind, as AWS bills them, without what deltalake asks by itself."""
+_TRIES = 100
+_away: set[str] = set()
+"""Stores that did not answer in all that time: whoever tidies up after that does not wait as long again."""
 
 
 class S3Store:
@@ -52,12 +52,21 @@ class S3Store:
         self.root = SCHEME + "/".join(filter(None, [bucket, self._folder]))
         if not bucket:
             raise WorldError(f"{root}: an address of an object store is s3://BUCKET/FOLDER.")
-        self.options = settings(os.environ)
-        self._bucket = bucket
-        self._client = _client(bucket, tuple(sorted(self.options.items())), _PATIENCE)
+        self._bucket, self._settings = bucket, tuple(sorted(settings(os.environ).items()))
+        # By itself deltalake gives up after ten tries, that is, 4 s.
+        self.options = {
+            **dict(self._settings),
+            "max_retries": str(_TRIES),
+            "retry_timeout": f"{PATIENCE.total_seconds():.0f}s",
+        }
+
+    @property
+    def _client(self) -> Client:
+        """Patient, but for a server that was just waited for in vain."""
+        return _client(self._bucket, self._settings, _FIRST if self.root in _away else PATIENCE)
 
     def check(self) -> None:
-        client = _client(self._bucket, tuple(sorted(self.options.items())), _FIRST)
+        client = _client(self._bucket, self._settings, _FIRST)
         with self._explained("", "list"):
             next(iter(obstore.list(client, self._key("") or None, chunk_size=1)), None)
 
@@ -157,11 +166,13 @@ class S3Store:
             requests[kind] += 1
         try:
             yield
+            _away.discard(self.root)
         except (NotFoundError, FileNotFoundError) as error:
             raise FileNotFoundError(2, "No such object", self.path(name)) from error
         except (AlreadyExistsError, PreconditionError) as error:
             raise FileExistsError(17, "Object exists", self.path(name)) from error
         except BaseError as error:
+            _away.add(self.root)
             raise WorldError(f"{self.root}: {_sentence(error)}") from error
 
 
@@ -195,7 +206,7 @@ class _Ranges(io.RawIOBase):
 @lru_cache(maxsize=16)
 def _client(bucket: str, options: tuple[tuple[str, str], ...], patience: timedelta) -> Client:
     """One client for a bucket, since it keeps its connections."""
-    retry: RetryConfig = {"max_retries": 100, "retry_timeout": patience}
+    retry: RetryConfig = {"max_retries": _TRIES, "retry_timeout": patience}
     return Client(bucket, config=cast(Any, dict(options)), retry_config=retry)
 
 

@@ -1,0 +1,159 @@
+"""The object store is away: at the start, at each moment that matters, for long. And how often it is asked."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.log import LOG, STAGING
+from schemas.errors import WorldError
+from tests.command import kill, newsbeam, start
+from tests.engines import Server, answers, minio
+from tests.plain import plain_config, plain_run
+from tests.stories import stories, write_jsonl
+from tests.tables import all_rows
+from transforms import s3
+from transforms.files import asked, store_at
+from transforms.s3 import S3Store
+
+NOW = "2026-02-01T12:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with minio(tmp_path_factory.mktemp("minio")) as (server, variables), pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield server
+
+
+def back(server: Server) -> None:
+    server.start()
+    server.wait_until(lambda: answers(f"{os.environ['AWS_ENDPOINT_URL']}/minio/health/ready"))
+
+
+def test_away_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "ACCESS_KEY_ID": "me",
+        "SECRET_ACCESS_KEY": "hush",
+        "ENDPOINT_URL": "http://127.0.0.1:9",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    write_jsonl(tmp_path / "a.jsonl", stories(1, 5))
+    for command in ("run", "watch"):
+        ended = newsbeam(command, "--input", str(tmp_path), "--output", "s3://news/tables", status=1)
+        assert "check AWS_ENDPOINT_URL" in ended.stderr and "hush" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.engines
+def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A run waits, two minutes in `make soak`, and goes on as if nothing had been."""
+    path = write_jsonl(tmp_path / "a.jsonl", stories(19, 1200))
+    plain_run(plain_config(tmp_path, tmp_path / "out", "a.jsonl", batch={"bytes": 100_000}))
+    options = ["--set", "models.en=null", "--set", "batch.bytes=100kB", "--set", f"root={tmp_path}", "--now", NOW]
+    run = start("run", "--input", str(path), "--output", "s3://news/minutes", "--json", *options)
+    try:
+        while not store_at("s3://news/minutes").names("runs"):
+            time.sleep(0.1)
+            assert run.poll() is None, run.communicate()
+        server.kill()
+        time.sleep(120 if request.config.getoption("--soak") else 12)
+        back(server)
+        out, err = run.communicate(timeout=300)
+    finally:
+        kill(run)
+    assert run.returncode == 0, (out, err)
+    assert all_rows("s3://news/minutes", delta=True) == all_rows(tmp_path / "out")
+    newsbeam("verify", "--output", "s3://news/minutes")
+    summary = json.loads(out)
+    assert 20 < summary["requests"] / summary["batches"] < 400
+    assert f"The object store was asked {summary['requests']:,} times" in err
+
+
+@pytest.mark.engines
+def test_a_batch_costs_what_the_first_one_did(server: Server, tmp_path: Path) -> None:
+    """However many batches are there: revisions, copies and look-ups list no folder that grows."""
+    config = plain_config(tmp_path, "s3://news/cost")
+    counts, rows = list[int](), list(stories(23, 600))
+    for number in range(20):
+        write_jsonl(tmp_path / f"{number:02}.jsonl", rows[number * 30 : number * 30 + 30])
+        asked()
+        summary = plain_run(config)
+        assert summary.batches == 1
+        counts.append(asked())
+    print(f"requests of each batch: {counts}")
+    assert max(counts[10:]) <= 1.2 * max(counts[1:5])
+
+
+@pytest.mark.engines
+def test_wrong_key(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    write_jsonl(tmp_path / "a.jsonl", stories(1, 5))
+    ended = newsbeam("run", "--input", str(tmp_path), "--output", "s3://news/wrong", status=1)
+    assert "the object store refuses them" in ended.stderr and "AWS_SECRET_ACCESS_KEY" in ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+MOMENTS: dict[str, tuple[str, str, int, bool]] = {
+    "before anything is staged": ("write", STAGING, 1, False),
+    "while staging": ("write", STAGING, 8, False),
+    "before the log entry": ("create", LOG, 2, False),
+    "after the log entry": ("create", LOG, 2, True),
+    "while publishing": ("move", STAGING, 12, False),
+}
+"""The method that the store is killed at, the folder, the call, and whether behind it."""
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_away_at_a_moment(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """It stays away for longer than is waited; what was committed is safe, and the next run finishes."""
+    name, folder, number, behind = MOMENTS[moment]
+    (tmp_path / "in").mkdir()
+    monkeypatch.setattr("pipeline.lock.process_lives", lambda pid: False)  # of the run that ended
+    monkeypatch.setattr(s3, "PATIENCE", timedelta(seconds=2))
+    monkeypatch.setattr(s3, "_FIRST", timedelta(seconds=1))
+    rows = list(stories(17, 120))
+    for number in range(3):
+        write_jsonl(tmp_path / f"in/{number}.jsonl", rows[number::3])
+    plain_run(plain_config(tmp_path / "in", tmp_path / "out", batch={"bytes": 10_000}))
+    config = plain_config(tmp_path / "in", f"s3://news/{tmp_path.name}", batch={"bytes": 10_000})
+    began = 0.0
+
+    def kill() -> None:
+        nonlocal began
+        began = time.monotonic()
+        server.kill()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Store, name, at_call(getattr(S3Store, name), folder, number, behind, kill))
+        with pytest.raises(WorldError, match=r"What was committed is safe; .*run the same command again"):
+            plain_run(config)
+    assert began and time.monotonic() - began < 30
+    back(server)
+    plain_run(config)
+    assert all_rows(config.output, delta=True) == all_rows(tmp_path / "out")
+    newsbeam("verify", "--output", config.output)
+
+
+def at_call(method: Any, folder: str, number: int, behind: bool, act: Callable[[], None]) -> Any:
+    """A method that acts at its call of that number in a folder, before it does its work or behind it."""
+    calls = 0
+
+    def watched(self: S3Store, name: str, *more: Any) -> Any:
+        nonlocal calls
+        calls += name.startswith(folder)
+        now = name.startswith(folder) and calls == number
+        if now and not behind:
+            act()
+        result = method(self, name, *more)
+        if now and behind:
+            act()
+        return result
+
+    return watched
