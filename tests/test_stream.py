@@ -141,8 +141,8 @@ def test_a_job_that_does_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest
     config = config_of(tmp_path).model_copy(update={"worker_timeout": 0.05})
     open_warehouse(config.output)
     with held(store_at(config.output)) as mine:
-        order = Order(config, (), Summary(), Flow(), lambda what, value: heard.append(f"{what} {value}"), mine)
-        Stream(order).until(engine.ended)
+        hear = lambda what, value: heard.append(f"{what} {value}")  # noqa: E731
+        Stream(Order(config, (), Summary(), Flow(), hear, mine, engine.ended)).until_ended()
     assert engine.jobs == 3
     assert [line for line in heard if "trouble" in line] == ["trouble The engine's job did not begin within 0 s."] * 2
 
