@@ -107,10 +107,13 @@ def datatrove_minhash(texts: Sequence[str]) -> list[list[int]]:
 def datatrove_candidates(texts: Sequence[str], folder: str) -> None:
     """Its signature and bucket steps. Its tokenizer works without its sentence model, which is not on the index."""
     import nltk
+    import xxhash
     from datatrove.data import Document
     from datatrove.pipeline.dedup.minhash import MinhashDedupBuckets, MinhashDedupSignature
+    from datatrove.utils.hashes import xxhash as its_hashes
     from loguru import logger
 
+    its_hashes.xxhash64 = lambda data: xxhash.xxh64_intdigest(data.encode())  # xxhash 4 no longer takes texts
     logger.remove()
     nltk.word_tokenize = partial(nltk.tokenize.word_tokenize, preserve_line=True)
     documents = (Document(text=text, id=str(number)) for number, text in enumerate(texts))
