@@ -49,9 +49,11 @@ REQUIRES = [
 EXTRAS = {
     "bench": [  # what the benchmarks compare with; never needed by the line
         "datasketch>=2,<3",
-        "datatrove[processing]>=0.10,<0.11",
+        "datatrove>=0.10,<0.11",  # without its extra, which wants an older fastwarc than the tests
+        "nltk>=3.9,<4",
         "newspaper4k>=0.9.6,<0.10",
         "readability-lxml>=0.9,<1",
+        "tokenizers>=0.21,<1",
     ],
     "test": [
         "fastwarc>=2.0.1,<2.1",

@@ -35,22 +35,23 @@ from transforms.near import Rules
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SEED = 20260131
 ORIGINALS = 300
+DEFAULT, STRICT = Rules(), Rules(jaccard=0.8, containment=0.95, edit_ratio=0.97)
 Clusters = Callable[[Sequence[str]], list[list[int]]]
 
 
 # The methods: each gives clusters of the numbers of the texts.
 
 
-def newsbeam(texts: Sequence[str]) -> list[list[int]]:
+def newsbeam(texts: Sequence[str], rules: Rules = DEFAULT) -> list[list[int]]:
     """The line's own decision, all texts of one day. The first line of a text is its title, perhaps empty."""
-    return clusters_of([_article(number, *text.split("\n", 1)) for number, text in enumerate(texts)])
+    return clusters_of([_article(number, *text.split("\n", 1)) for number, text in enumerate(texts)], rules)
 
 
-def clusters_of(articles: Sequence[Article]) -> list[list[int]]:
+def clusters_of(articles: Sequence[Article], rules: Rules = DEFAULT) -> list[list[int]]:
     """Fingerprints and decisions."""
     bodies = {one.article_id: copies.Text(one.title, one.body) for one in articles}
     decided = copies.decide(
-        sorted(copies.with_fingerprints(articles), key=copies.order), {}, lambda one: bodies[one.canonical], 1, Rules()
+        sorted(copies.with_fingerprints(articles), key=copies.order), {}, lambda one: bodies[one.canonical], 1, rules
     )
     found: dict[str, list[int]] = defaultdict(list)
     for one in decided:
@@ -70,16 +71,18 @@ def _article(number: int, title: str, body: str) -> Article:
     )
 
 
-def datasketch_lsh(texts: Sequence[str], checked: bool = False) -> list[list[int]]:
-    """MinHash LSH at .7 of runs of five words, 128 permutations; `checked`: only pairs whose estimate is .7."""
+def datasketch_lsh(texts: Sequence[str], checked: bool = False, threshold: float = 0.7) -> list[list[int]]:
+    """MinHash LSH of runs of five words, 128 permutations; `checked`: only pairs whose estimate is the threshold."""
     from datasketch import MinHash, MinHashLSH
 
-    lsh, made, found = MinHashLSH(threshold=0.7, num_perm=128), [], []
+    lsh, made, found = MinHashLSH(threshold=threshold, num_perm=128), [], []
     for number, text in enumerate(texts):
         tokens = words(text)
         sketch = MinHash(num_perm=128)
         sketch.update_batch([" ".join(tokens[at : at + 5]).encode() for at in range(max(len(tokens) - 4, 1))])
-        found += [[other, number] for other in lsh.query(sketch) if not checked or made[other].jaccard(sketch) >= 0.7]
+        found += [
+            [other, number] for other in lsh.query(sketch) if not checked or made[other].jaccard(sketch) >= threshold
+        ]
         lsh.insert(number, sketch)
         made.append(sketch)
     return found
@@ -104,10 +107,13 @@ def datatrove_minhash(texts: Sequence[str]) -> list[list[int]]:
 def datatrove_candidates(texts: Sequence[str], folder: str) -> None:
     """Its signature and bucket steps. Its tokenizer works without its sentence model, which is not on the index."""
     import nltk
+    import xxhash
     from datatrove.data import Document
     from datatrove.pipeline.dedup.minhash import MinhashDedupBuckets, MinhashDedupSignature
+    from datatrove.utils.hashes import xxhash as its_hashes
     from loguru import logger
 
+    its_hashes.xxhash64 = lambda data: xxhash.xxh64_intdigest(data.encode())  # xxhash 4 no longer takes texts
     logger.remove()
     nltk.word_tokenize = partial(nltk.tokenize.word_tokenize, preserve_line=True)
     documents = (Document(text=text, id=str(number)) for number, text in enumerate(texts))
@@ -118,8 +124,10 @@ def datatrove_candidates(texts: Sequence[str], folder: str) -> None:
 
 METHODS: dict[str, Clusters] = {
     "newsbeam": newsbeam,
+    "newsbeam, strict": partial(newsbeam, rules=STRICT),
     "datasketch LSH .7": datasketch_lsh,
     "datasketch LSH .7, checked": partial(datasketch_lsh, checked=True),
+    "datasketch LSH .3, checked": partial(datasketch_lsh, checked=True, threshold=0.3),
     "datatrove 14 x 8": datatrove_minhash,
 }
 
@@ -127,7 +135,7 @@ METHODS: dict[str, Clusters] = {
 def available(name: str) -> bool:
     from importlib.util import find_spec
 
-    return name == "newsbeam" or find_spec(name.split()[0]) is not None
+    return name.startswith("newsbeam") or find_spec(name.split()[0]) is not None
 
 
 # Quality
@@ -162,11 +170,12 @@ def judged(found: set[Pair], kinds: Sequence[tuple[str, int]]) -> dict[str, tupl
 
 
 def _told(figures: tuple[float, float]) -> str:
-    return f"{figures[0]:.3f} / {figures[1]:.3f}"
+    precision, recall = figures
+    return f"{precision:.3f} / {recall:.3f}   F1 {2 * precision * recall / max(precision + recall, 1e-9):.3f}"
 
 
 def tell_quality() -> None:
-    print(f"Quality on the half not used for tuning (seed {SEED}), precision / recall of pairs\n")
+    print(f"Quality on the half not used for tuning (seed {SEED}), precision / recall, F1 of pairs\n")
     truth = labels()["test"]
     print(f"  look-alikes of reuters21578: {len(truth.positive)} copies, {len(truth.negative)} that only look alike")
     for name, method in METHODS.items():

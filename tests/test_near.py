@@ -93,6 +93,19 @@ def test_a_template_with_other_numbers_is_another_story() -> None:
     assert originals([article(0, first), article(1, first.replace("Traders", "Dealers"))]) == [0, 0]
 
 
+def test_a_number_in_the_place_of_another_outweighs_those_that_are_the_same() -> None:
+    first, second = market(41.2, 3, 812, 9100, 7700), market(39.8, 3, 812, 9100, 7700)
+    assert not is_template(40, shared=5, replaced=1)
+    assert originals([article(0, first), article(1, second)]) == [0, 1]
+
+
+def test_numbers_that_one_text_adds_are_no_other_numbers() -> None:
+    first = market(41.2, 3, 812, 9100, 7700)
+    both = [first + " The board meets again in 14 days at nine.", first + " Some 230 ships of 60 lines are idle."]
+    assert is_template(50, shared=6, replaced=2)
+    assert originals([article(number, body) for number, body in enumerate(both)]) == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("tokens", "shared", "replaced", "expected"),
     [

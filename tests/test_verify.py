@@ -217,6 +217,20 @@ DAMAGES: dict[str, tuple[Damage, list[str]]] = {
 }
 
 SNAPSHOT = "_newsbeam/snapshots/000000000002"
+PART = "_newsbeam/fingerprints/000000000002-v1-00000"
+
+
+def other_keys(root: Path) -> None:
+    """The same but for one bit of a key."""
+    path = root / f"{PART}.keys.arrow"
+    table = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).read_all()
+    keys = table["key"].to_numpy().copy()
+    keys[0] ^= 1
+    table = table.set_column(0, table.schema.field("key"), pa.array(keys))
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
 FOLDED: dict[str, tuple[Damage, list[str]]] = {
     "the manifest is broken": (write(f"{SNAPSHOT}.json", b"{"), ["000000000002.json cannot be read"]),
     "the manifest names another": (
@@ -236,6 +250,10 @@ FOLDED: dict[str, tuple[Damage, list[str]]] = {
         ["stand under a wrong key", "stand under a wrong key"],
     ),
     "the feeds are missing": (remove(f"{SNAPSHOT}-feeds.parquet"), ["000000000002-feeds.parquet is missing"]),
+    "fingerprints are missing": (remove(f"{PART}.arrow"), ["000000000002-v1-00000.arrow is missing"]),
+    "fingerprints are cut short": (truncate(f"{PART}.arrow"), ["000000000002-v1-00000.arrow cannot be read"]),
+    "their keys are missing": (remove(f"{PART}.keys.arrow"), ["000000000002-v1-00000.keys.arrow is missing"]),
+    "their keys are others": (other_keys, ["000000000002-v1-00000.keys.arrow has other keys than"]),
     "the index is missing": (remove(f"{SNAPSHOT}-index.parquet"), ["000000000002-index.parquet is missing"]),
     "the index says otherwise": (index(other_canonical, f"{SNAPSHOT}-index.parquet"), ["The index does not say"]),
 }

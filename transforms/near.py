@@ -183,7 +183,7 @@ def _filled_anew(one: Side, other: Side, shared: int, replaced: int) -> int:
     """How many numbers are others, if that makes one text the other's template, filled in anew; else 0.
 
     Behind the same two words fewer are enough: "raised to 27 cents" for "raised to 26.50 cents" is news, whatever else
-    is the same. And if many agree there and none is another, a third may differ: numbers that the other text leaves out.
+    is the same. And if many agree there and none is another, a third may differ: those that one text leaves out.
     """
     tokens = min(one.fingerprint.tokens, other.fingerprint.tokens)
     a, b = _places(one), _places(other)
