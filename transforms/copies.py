@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from rapidfuzz.distance import Indel
 
 from schemas.records import Article, Copy
-from transforms.fingerprints import fingerprints
+from transforms.fingerprints import fingerprints, fingerprints_of, words
 from transforms.identity import tokens
-from transforms.matcher import NOTHING, Kept, Matcher, Overlap, Past, is_earlier, overlap, whole_text
+from transforms.matcher import NOTHING, Kept, Matcher, Overlap, Past, is_earlier, overlap
 from transforms.near import Rules, are_unrelated
 
 TRIVIAL = 0.98
@@ -104,7 +104,9 @@ _MOST_ROUNDS = 3
 
 def with_fingerprints(articles: Sequence[Article]) -> list[Article]:
     """The articles that were read, each with the fingerprint of its title and body."""
-    made = fingerprints(whole_text(article) if article.outcome == "read" else "" for article in articles)
+    made = fingerprints_of(
+        words(article.title) + words(article.body) if article.outcome == "read" else [] for article in articles
+    )
     return [
         replace(article, fingerprint=one.pack()) if article.outcome == "read" else article
         for article, one in zip(articles, made, strict=True)

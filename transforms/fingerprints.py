@@ -72,10 +72,15 @@ def unpack(data: bytes) -> Fingerprint:
 
 def fingerprints(texts: Iterable[str]) -> Iterator[Fingerprint]:
     """The fingerprint of each text, in order. Fastest with many texts at once (some 100 or more)."""
+    return fingerprints_of(map(words, texts))
+
+
+def fingerprints_of(texts: Iterable[list[str]]) -> Iterator[Fingerprint]:
+    """The same from each text's `words`."""
     held: list[list[str]] = []
     size = 0
     for text in texts:
-        held.append(words(text))
+        held.append(text)
         size += len(held[-1])
         if size >= _AT_ONCE:
             yield from _of_words(held)

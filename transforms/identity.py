@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from xxhash import xxh3_128_hexdigest
 
 VERSION = 1
 """Of the rules below. It goes into every hash: raise it when a rule changes, or old and new ids will be confused."""
 
+_SHORT = 8_000
+"""Characters of the longest text whose tokens are remembered."""
 _FOLDED = str.maketrans({**dict.fromkeys("‘’‚‛`´ʼ′＇", "'"), **dict.fromkeys("‐‑‒–—―−", "-")})
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
@@ -15,9 +18,17 @@ _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
 
 def tokens(text: str) -> list[str]:
     """The words and numbers of a text, in order: NFKC, quotes and dashes folded, without case or punctuation."""
+    return _tokens_of_short(text) if len(text) <= _SHORT else _tokens(text)
+
+
+def _tokens(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_TOKEN.findall(text.lower().replace("`", "'"))
     return _TOKEN.findall(unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED).casefold())
+
+
+_tokens_of_short = lru_cache(512)(_tokens)
+"""Remembers the titles and bodies of a chunk, which are asked for twice: for the hash, and for the fingerprint."""
 
 
 def content_hash(title: str, body: str) -> str:
