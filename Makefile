@@ -36,8 +36,8 @@ bench: $(READY)  ## measure what the README and the docs claim (needs ../shared/
 	@for one in bench bench_decoder bench_names bench_topics bench_pages bench_copies bench_feeds; do \
 		echo "== $$one"; $(BIN)/python -m tests.$$one || exit 1; done
 
-soak: $(READY)  ## the long tests: many kills, large inputs, all engines (an hour or two)
-	@$(BIN)/python -m pytest --soak -m 'engines or not engines' -rs
+soak: $(READY)  ## the long tests: many kills, large inputs, all engines (an hour or two); with what they measured
+	@$(BIN)/python -m pytest --soak -m 'engines or not engines' -rsP
 
 topics-model: $(READY)  ## train the model of topics anew, and compare its bytes (needs ../shared/data)
 	@$(BIN)/python -m pipeline.topics_default ../shared/data

@@ -116,7 +116,7 @@ def test_soak(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     process = watch(tmp_path, "--set", f"models.en={DEFAULT_MODELS['en']}")
     seen, writer = Seen(process, tmp_path / "out"), Writer(tmp_path / "in", minutes * 60)
     try:
-        wait_for(process, lambda: descendants_named(process.pid, "pipeline.worker")[2:])
+        wait_for(process, lambda: descendants_named(process.pid, "pipeline.worker")[2:], 300)
         writer.start()
         wait_for(process, lambda: seen.has_all(writer), minutes * 60 + 300)
         drain(process)
@@ -148,5 +148,5 @@ def check_flat(memory: dict[str, list[int]], growth: float) -> None:
 def outcomes(tables: Path) -> dict[str, int]:
     """Articles by outcome."""
     with connect(str(tables)) as connection:
-        rows = connection.sql("SELECT sum(unique), sum(duplicates), sum(known), sum(dead) FROM runs").fetchall()
+        rows = connection.sql('SELECT sum("unique"), sum(duplicates), sum(known), sum(dead) FROM runs').fetchall()
     return dict(zip(("unique", "duplicates", "known", "dead"), map(int, rows[0]), strict=True))

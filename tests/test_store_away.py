@@ -4,7 +4,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.log import LOG, STAGING
 from schemas.errors import WorldError
 from tests.command import kill, newsbeam, start
 from tests.engines import Server, answers, minio
+from tests.fresh_news import fresh_news
 from tests.plain import plain_config, plain_run
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
@@ -21,7 +23,7 @@ from transforms import s3
 from transforms.files import asked, store_at
 from transforms.s3 import S3Store
 
-NOW = "2026-02-01T12:00:00Z"
+MOMENT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,8 @@ def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.Fixtur
     """A run waits, two minutes in `make soak`, and goes on as if nothing had been."""
     path = write_jsonl(tmp_path / "a.jsonl", stories(19, 1200))
     plain_run(plain_config(tmp_path, tmp_path / "out", "a.jsonl", batch={"bytes": 100_000}))
-    options = ["--set", "models.en=null", "--set", "batch.bytes=100kB", "--set", f"root={tmp_path}", "--now", NOW]
-    run = start("run", "--input", str(path), "--output", "s3://news/minutes", "--json", *options)
+    options = ["--set", "models.en=null", "--set", "batch.bytes=100kB", "--now", MOMENT.isoformat(), "--json"]
+    run = start("run", "--input", str(path), "--output", "s3://news/minutes", "--set", f"root={tmp_path}", *options)
     try:
         while not store_at("s3://news/minutes").names("runs"):
             time.sleep(0.1)
@@ -71,7 +73,7 @@ def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.Fixtur
     assert all_rows("s3://news/minutes", delta=True) == all_rows(tmp_path / "out")
     newsbeam("verify", "--output", "s3://news/minutes")
     summary = json.loads(out)
-    assert 20 < summary["requests"] / summary["batches"] < 400
+    assert summary["requests"] > 40 * summary["batches"]
     assert f"The object store was asked {summary['requests']:,} times" in err
 
 
@@ -79,15 +81,15 @@ def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.Fixtur
 def test_a_batch_costs_what_the_first_one_did(server: Server, tmp_path: Path) -> None:
     """However many batches are there: revisions, copies and look-ups list no folder that grows."""
     config = plain_config(tmp_path, "s3://news/cost")
-    counts, rows = list[int](), list(stories(23, 600))
-    for number in range(20):
-        write_jsonl(tmp_path / f"{number:02}.jsonl", rows[number * 30 : number * 30 + 30])
+    counts, rows = list[int](), list(islice(fresh_news(23, lambda: MOMENT), 160))
+    for number in range(8):
+        write_jsonl(tmp_path / f"{number}.jsonl", rows[number * 20 : number * 20 + 20])
         asked()
         summary = plain_run(config)
         assert summary.batches == 1
         counts.append(asked())
     print(f"requests of each batch: {counts}")
-    assert max(counts[10:]) <= 1.2 * max(counts[1:5])
+    assert max(counts[5:]) <= 1.2 * max(counts[1:4])
 
 
 @pytest.mark.engines
@@ -134,7 +136,7 @@ def test_away_at_a_moment(server: Server, tmp_path: Path, monkeypatch: pytest.Mo
         patch.setattr(S3Store, name, at_call(getattr(S3Store, name), folder, number, behind, kill))
         with pytest.raises(WorldError, match=r"What was committed is safe; .*run the same command again"):
             plain_run(config)
-    assert began and time.monotonic() - began < 30
+    assert began and time.monotonic() - began < 120
     back(server)
     plain_run(config)
     assert all_rows(config.output, delta=True) == all_rows(tmp_path / "out")
