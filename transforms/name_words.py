@@ -21,7 +21,7 @@ class Reading(NamedTuple):
     label: str
 
 
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 """Readings, keys and the like that are remembered, at about 300 bytes each."""
 
 LABELS = {"PER": "PERSON"}
