@@ -5,6 +5,7 @@ engine where its work is, and ends with the engine.
 """
 
 import argparse
+import os
 
 import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
@@ -23,4 +24,8 @@ def main() -> None:
         ask = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel).GetProvisionInfo
         question = beam_provision_api_pb2.GetProvisionInfoRequest()
         found = ask(question, metadata=[("worker_id", given.id)], timeout=_ANSWERS_WITHIN)
-    SdkHarness(found.info.control_endpoint.url, worker_id=given.id, state_cache_size=0).run()
+    harness = SdkHarness(found.info.control_endpoint.url, worker_id=given.id, state_cache_size=0)
+    try:
+        harness.run()
+    finally:
+        os._exit(0)  # threads of the harness may wait for ever for an engine that was killed
