@@ -19,7 +19,7 @@ from schemas.errors import WorldError
 from schemas.records import Article
 from transforms.files import LocalStore, Store
 from transforms.fingerprints import KEYS, VERSION, Hashes, unpack
-from transforms.matcher import LEAST_KEYS, kept_of
+from transforms.matcher import LEAST_KEYS, day_of, identity_number
 from transforms.rows import place_of
 
 ROW_GROUP = 1_024
@@ -70,25 +70,22 @@ def fingerprint_table(articles: Iterable[Article], now: datetime, batch: int) ->
 
 def fingerprint_row(article: Article, place: str, batch: int) -> dict[str, object] | None:
     """None for a text without keys: nothing would ever find it."""
-    kept = kept_of(article, batch, unpack(article.fingerprint))
-    keys = kept.fingerprint.keys
-    if len(keys) < LEAST_KEYS:
-        return None
-    filled = np.full(KEYS, _NO_KEY, "<u4")
-    filled[: len(keys)] = keys
     data = article.fingerprint
+    end = HEAD + unpack(data).keys.nbytes
+    if end < HEAD + 4 * LEAST_KEYS:
+        return None
     return {
-        "day": kept.day,
+        "day": day_of(article),
         "article_id": bytes.fromhex(article.article_id),
-        "identity": kept.identity,
+        "identity": identity_number(article),
         "published_at": article.published_at,
         "title": article.title[:_TITLE],
         "source": article.source,
         "place": place,
         "batch": batch,
         "is_roundup": article.is_roundup,
-        "keys": filled.tobytes(),
-        "sketch": data[:HEAD] + data[HEAD + 4 * len(keys) :],
+        "keys": data[HEAD:end].ljust(KEY_BYTES, b"\xff"),
+        "sketch": data[:HEAD] + data[end:],
     }
 
 

@@ -141,7 +141,11 @@ class Session:
         """The next batch, of files and then of what feeds bring; None when nothing is new."""
         while True:
             began, token = time.time(), new_token(self.config.runner == "DirectRunner")
-            chunks = self.planner.batch(f"{STAGING}/{token}/spool", self.config.batch.bytes, most_records)
+            try:
+                chunks = self.planner.batch(f"{STAGING}/{token}/spool", self.config.batch.bytes, most_records)
+            except BaseException:  # a signal, perhaps
+                self._warehouse.store.remove(f"{STAGING}/{token}")
+                raise
             self.summary.unreadable |= self.planner.unreadable
             self.summary.changed = sorted({*self.summary.changed, *self.planner.changed})
             if chunks or self.planner.feeds:

@@ -29,6 +29,7 @@ their rows took (measured).
 def main(path: str, pipe: str, count: str, *models: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the driver hears it too, and ends us when it has drained
+    gc.disable()  # nothing that is loaded goes away again
     progress.connect(int(pipe))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -69,7 +70,6 @@ def _load(models: tuple[str, ...]) -> None:
             os._exit(1)
         progress.tell("model", f"{loaded.model} ({loaded.path})")
     languages.join()
-    gc.collect()
     gc.freeze()
 
 
@@ -80,6 +80,7 @@ def _fork(listener: socket.socket) -> int:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         gc.set_threshold(*_COLLECTING)
+        gc.enable()
         try:
             while True:
                 _work(listener)

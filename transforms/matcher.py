@@ -236,7 +236,7 @@ def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
     """An article of the batch as others are compared with it."""
     return Kept(
         article_id=article.article_id,
-        identity=xxh3_64_intdigest(article.identity.encode("utf-8", "surrogatepass")),
+        identity=identity_number(article),
         day=day_of(article),
         published_at=article.published_at,
         title=article.title,
@@ -245,6 +245,11 @@ def kept_of(article: Article, batch: int, fingerprint: Fingerprint) -> Kept:
         batch=batch,
         fingerprint=fingerprint,
     )
+
+
+def identity_number(article: Article) -> int:
+    """xxh3-64 of the identity."""
+    return xxh3_64_intdigest(article.identity.encode("utf-8", "surrogatepass"))
 
 
 def day_of(article: Article) -> date:
