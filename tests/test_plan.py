@@ -14,10 +14,11 @@ import zstandard
 from pipeline.ledger import Ledger, Span, joined
 from pipeline.log import Entry, History, Manifest
 from pipeline.plan import CHUNK_RECORDS, Planner, chunks
-from pipeline.spool import Tee
+from pipeline.run import Session, Stopped, Summary, new_inputs
+from pipeline.spool import Spool, Tee
 from schemas.records import Chunk, Piece
 from schemas.tables import Run
-from tests.plain import NOW
+from tests.plain import NOW, plain_config
 from transforms.files import Inputs, LocalStore
 from transforms.formats.base import MAX_RAW
 
@@ -138,3 +139,22 @@ def test_the_tee_keeps_what_was_read_and_of_a_long_record_the_head() -> None:
     assert len(head) >= MAX_RAW and set(head) == {ord("l")}
     assert tee.take(len(tail)) == tail
     assert tee.pending == 0
+
+
+def test_a_plan_that_is_broken_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl.gz").write_bytes(gzip.compress(b"".join(ROWS)))
+    config = plain_config(tmp_path / "in", tmp_path / "out")
+    session = Session(config, new_inputs(config), Summary(), now=NOW)
+    laid, whole_add = list[int](), Spool.add
+
+    def add(spool: Spool, data: bytes) -> int:
+        laid.append(len(data))
+        if len(laid) == 3:
+            raise Stopped(15)
+        return whole_add(spool, data)
+
+    monkeypatch.setattr(Spool, "add", add)
+    with pytest.raises(Stopped):
+        session.plan(None)
+    assert list((tmp_path / "out/_newsbeam").glob("staging/*")) == []

@@ -99,9 +99,9 @@ class _Table(ctypes.Structure):
 
 
 def compiled_look_up(words: Sequence[bytes], letters: bytes, most: int) -> CompiledLookUp | None:
-    """What looks these words up, which get the numbers from 1; None where nothing is compiled."""
-    library = _library()
-    return CompiledLookUp(library.look_up, words, letters, most) if library else None
+    """What looks these words up, which get the numbers from 1; None where nothing is compiled, or an older version."""
+    run = getattr(_library(), "look_up", None)
+    return CompiledLookUp(run, words, letters, most) if run else None
 
 
 class CompiledLookUp:
