@@ -3,7 +3,8 @@
     python -m tests.bench_copies [--quality] [--speed] [--history 1000000]
 
 Without an option all three. Needs the shared test material but for the history; the others' figures need
-`pip install -e '.[bench]'`, and are left out without it. Quality is told of the half that was not used for tuning.
+`pip install -e '.[bench]'` (pip 24 or later), and are left out without it. Quality is told of the half that was not
+used for tuning.
 """
 
 import argparse
