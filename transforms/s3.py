@@ -19,6 +19,7 @@ import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    GenericError,
     NotFoundError,
     PermissionDeniedError,
     PreconditionError,
@@ -150,7 +151,11 @@ class S3Store:
             # The server looks for keys that begin so; obstore only gives what is below the folder.
             below = [meta["path"] for page in obstore.list(self._client, key, chunk_size=1000) for meta in page]
         with self._explained(name, "delete"):
-            obstore.delete(self._client, [*below, key])
+            try:
+                obstore.delete(self._client, [*below, key])
+            except GenericError:  # many at once are a POST, which the client never repeats; one by one it does
+                for one in (*below, key):
+                    obstore.delete(self._client, one)
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}" if self._folder and name else name or self._folder
