@@ -13,7 +13,7 @@ import pytest
 from pipeline.query import connect
 from schemas.errors import UsageError
 from tests.command import PROJECT, kill, newsbeam, start
-from tests.engines import WORKER, Cluster, flink, job_server, minio, needs
+from tests.engines import WORKER, Cluster, flink, job_server, minio, minio_found, needs
 from tests.parity import write_inputs
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
@@ -98,13 +98,9 @@ def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: 
 
 @pytest.mark.engines
 @pytest.mark.usefixtures("soak")
-def test_prism_into_an_object_store(
-    inputs: Path, expected: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prism_into_an_object_store(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
     prism = needs("bin/prism")
-    with minio(tmp_path) as (_, variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
+    with minio_found(tmp_path):
         run(inputs, "s3://news/out", "--runner", "PrismRunner", beam=(f"--prism_location={prism}",))
         assert all_rows("s3://news/out", delta=True) == expected
         newsbeam("verify", "--output", "s3://news/out")

@@ -19,7 +19,7 @@ from pipeline.status import status_of
 from pipeline.verify import verify_warehouse
 from schemas.errors import WorldError
 from tests.command import newsbeam, start
-from tests.engines import Server, minio
+from tests.engines import Server, minio_found
 from tests.feed_server import Answer, item, rss
 from tests.feed_server import Server as FeedServer
 from tests.plain import NOW, plain_config, plain_run
@@ -35,9 +35,7 @@ engines = pytest.mark.engines
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the empty bucket `news`, and the variables set by which it is found."""
-    with minio(tmp_path_factory.mktemp("minio")) as (server, variables), pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
+    with minio_found(tmp_path_factory.mktemp("minio")) as server:
         yield server
 
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.log import LOG, STAGING
 from schemas.errors import WorldError
 from tests.command import kill, newsbeam, start
-from tests.engines import Server, answers, minio
+from tests.engines import Server, answers, minio_found
 from tests.fresh_news import fresh_news
 from tests.plain import plain_config, plain_run
 from tests.stories import stories, write_jsonl
@@ -28,9 +28,7 @@ MOMENT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with minio(tmp_path_factory.mktemp("minio")) as (server, variables), pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
+    with minio_found(tmp_path_factory.mktemp("minio")) as server:
         yield server
 
 

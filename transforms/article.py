@@ -104,8 +104,8 @@ def _made(record: Record, piece: Piece, now: datetime, dated_by: str | None) -> 
     updated = read_date(one_line(record.updated), now, record.language) if record.updated else opening.updated
     date = _date(record, opening, body, address, updated, now, date_in_name(piece.named, dated_by, now))
     publisher = _label(record.source)
-    published_at = (address.canonical, record.feed_url)
-    wire = find_wire(body, _names(record.authors) or opening.authors, publisher, published_at)
+    addresses = (address.canonical, record.feed_url)
+    wire = find_wire(body, _names(record.authors) or opening.authors, publisher, addresses)
     who = identity(
         canonical_url=None if record.shared_address else address.canonical,
         id=record.id,

@@ -97,6 +97,15 @@ def minio(folder: Path) -> Iterator[tuple[Server, dict[str, str]]]:
         server.kill()
 
 
+@contextmanager
+def minio_found(folder: Path) -> Iterator[Server]:
+    """The same, found by this process: the variables are set."""
+    with minio(folder) as (server, variables), pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield server
+
+
 _OPENS = [
     f"--add-opens=java.base/{name}=ALL-UNNAMED"
     for name in (
