@@ -169,6 +169,9 @@ LINES = [
     ("The vote of 3 March 2026", None, False),
     ("Election 3 May 2025", None, False),
     ("Storm of 3 March 2026", None, False),
+    ("Record March 3, 2026", None, False),
+    ("March 3, 2026 end", None, False),
+    ("Martes, 3 de marzo de 2026", "2026-03-03", False),
     ("In 2026 30 people", None, False),
     ("By 2025 12 cities", None, False),
     ("Published in 2025", None, False),
@@ -184,6 +187,12 @@ def test_date_in_line(line: str, moment: str | None, last_change: bool) -> None:
     else:
         assert found and found[0].moment == datetime.fromisoformat(moment).replace(tzinfo=UTC)
         assert found[1] == last_change
+
+
+@pytest.mark.parametrize("text", ["9-APR-1987 00:00 # by hand", "31-MAR-1987 605:12:19.12", "Net 12 cts = 1986"])
+def test_what_is_in_no_date_is_not_asked_of_other_languages(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.dates._dateparser", None)
+    assert read_date(text, NOW) is None
 
 
 def test_a_date_alone_counts_only_where_it_may() -> None:

@@ -54,6 +54,7 @@ _EPOCH_UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 16: 10**6, 19: 10**9}
 _AMERICAN = ("en", "en-us", "eng", "english")
 _HAS_YEAR = re.compile(r"\d{4}")
 _FIGURES_ONLY = re.compile(r"\d{4}[-/.]|[\W\d]*$")
+_IN_NO_DATE = re.compile(r"[#*=<>@$%&!?{}]|(?<!\d)\d{3}:")
 
 
 def read_date(text: str, now: datetime, language: str | None = None) -> Reading | None:
@@ -176,8 +177,11 @@ def _with_month(year: str, month: str, day: str) -> date | None:
 
 
 def _any_language(text: str, now: datetime) -> Reading | None:
-    """What dateparser reads, in 1 to 10 ms: other languages, and times before now. It must name day, month and year."""
-    if _FIGURES_ONLY.match(text):
+    """What dateparser reads, in 1 to 10 ms: other languages, and times before now. It must name day, month and year.
+
+    The first text that it is asked about costs half a second.
+    """
+    if _FIGURES_ONLY.match(text) or _IN_NO_DATE.search(text):
         return None
     found = _dateparser(now).get_date_data(text)
     if found.date_obj is None or found.period not in ("day", "time"):
@@ -246,10 +250,15 @@ def date_in_line(line: str, now: datetime, bare: bool = True) -> tuple[Reading, 
         return None
     label = _LABEL.match(line)
     rest = line[label.end() :] if label else line
-    if not (label or (bare and (_ALONE.fullmatch(rest) or _is_day(rest)))):
+    if not (label or (bare and _is_alone(rest))):
         return None
     reading = read_date(rest, now)
     return (reading, bool(label and label[1])) if reading else None
+
+
+def _is_alone(text: str) -> bool:
+    """Whether the text may be a date and no more: an English day with other words, `Record March 3, 1987`, is none."""
+    return _is_day(text) or (_ALONE.fullmatch(text) is not None and not _MONTH_FIRST.search(text))
 
 
 def _is_day(text: str) -> bool:
