@@ -153,6 +153,14 @@ def test_neighbouring_texts_do_not_touch(nlp: Language, fast: FastNer) -> None:
     check(nlp, fast, ["That is what he ", "'s about : ", ") in New", "York", "", "City"])
 
 
+@pytest.mark.parametrize("texts", [["x:)", ")"], [")", "x:)", "(", "a:)", ")"], ["he", "'s", "8", "a.m."]])
+def test_words_that_are_learned_in_a_row_do_not_touch(nlp: Language, texts: list[str]) -> None:
+    tokens = FastNer(nlp, max_types=100).tokens(texts)
+    found = list(zip(tokens.text.tolist(), tokens.start.tolist(), tokens.end.tolist(), strict=True))
+    alone = [nlp.tokenizer(text) for text in texts]
+    assert found == [(at, one.idx, one.idx + len(one)) for at, doc in enumerate(alone) for one in doc]
+
+
 def test_long_text(nlp: Language, fast: FastNer) -> None:
     text = "".join(f"On day {day}, {name}\n" for day in range(600) for name in INVENTED)[:300_000]
     assert len(text) == 300_000

@@ -96,6 +96,19 @@ def _name_of(attribute: str | int) -> str:
     return str(spacy.attrs.NAMES[spacy.attrs.intify_attr(attribute)])
 
 
+def with_numpy(embed: Any) -> Any:
+    """A copy of an embedding (a thinc model) that leaves matrix products to numpy.
+
+    thinc's own library for them (BLIS) knows few processors; on the others it is several times slower.
+    """
+    from thinc.api import NumpyOps
+
+    copy = embed.copy()
+    for node in copy.walk():
+        node.ops = NumpyOps(use_blis=False)
+    return copy
+
+
 def attributes(embed: Any, vectors: Any) -> list[int]:
     """spaCy's numbers of the attributes that words need for this embedding and for the keys of these word vectors."""
     import spacy
