@@ -8,19 +8,18 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pipeline.config import Config
 from pipeline.steps import Batch, Steps
+from pipeline.temporary import temporary_folder
 from schemas.errors import UsageError, WorldError, disk_trouble
 
 if TYPE_CHECKING:
@@ -64,7 +63,8 @@ class Engine:
         threading.excepthook = lambda _: None  # Beam's threads would say at length that they lost their workers
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="newsbeam-"))
+        self._stack = ExitStack()
+        self._folder = self._stack.enter_context(temporary_folder())
         receive, send = os.pipe()
         models = sorted({model for model in self.config.models.values() if model})
         arguments = [self._socket, str(send), str(cores(self.config)), *models]
@@ -81,7 +81,7 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._stack.close()
 
     def end(self) -> None:
         """End the server and all workers, and wait until they are gone: then none of them can still commit."""
