@@ -42,7 +42,8 @@ def stream(ticks: "beam.PCollection[Any]", steps: StreamSteps) -> "beam.PCollect
     """The same line without an end: from ticks to the numbers of log entries. What flows is packed all the way."""
     return (
         ticks
-        | "plan" >> beam.FlatMap(steps.plan).with_output_types(bytes)
+        | "in one place" >> beam.Map(lambda _: (0, b"")).with_output_types(tuple[int, bytes])
+        | "plan" >> beam.ParDo(OneAtATime(steps.plan)).with_output_types(bytes)
         | "share out to read" >> beam.Reshuffle()
         | "read" >> beam.Map(steps.read).with_output_types(bytes)
         | "recognise copies" >> beam.Map(steps.recognise_copies).with_output_types(bytes)
@@ -50,7 +51,7 @@ def stream(ticks: "beam.PCollection[Any]", steps: StreamSteps) -> "beam.PCollect
         | "find names" >> beam.Map(steps.find_names).with_output_types(bytes)
         | "find topics" >> beam.Map(steps.find_topics).with_output_types(bytes)
         | "add own columns" >> beam.Map(steps.add_columns).with_output_types(bytes)
-        | "in one place" >> beam.Map(lambda packed: (0, packed)).with_output_types(tuple[int, bytes])
+        | "again in one place" >> beam.Map(lambda packed: (0, packed)).with_output_types(tuple[int, bytes])
         | "write and commit" >> beam.ParDo(OneAtATime(steps.commit))
     )
 
@@ -75,10 +76,10 @@ class OneAtATime(beam.DoFn):  # type: ignore[misc]
 
     PLACE = BagStateSpec("place", VarIntCoder())
 
-    def __init__(self, function: Callable[[bytes], Iterable[int]]) -> None:
+    def __init__(self, function: Callable[[bytes], Iterable[Any]]) -> None:
         self.function = function
 
-    def process(self, keyed: tuple[int, bytes], place: Any = beam.DoFn.StateParam(PLACE)) -> Iterable[int]:  # noqa: B008
+    def process(self, keyed: tuple[int, bytes], place: Any = beam.DoFn.StateParam(PLACE)) -> Iterable[Any]:  # noqa: B008
         return self.function(keyed[1])
 
 

@@ -19,6 +19,7 @@ from pipeline.engine import Listener, explained
 from pipeline.own_parts import check_own_parts
 from pipeline.prism import Prism, prism_binary
 from pipeline.steps import Batch, Steps
+from pipeline.temporary import temporary_folder
 from pipeline.versions import versions
 from pipeline.warehouse import exists
 from schemas.errors import UsageError, WorldError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import apache_beam as beam
 
 _FLINK = ("FlinkRunner", "PortableRunner")
+_STREAMING = {"checkpointing_interval": 5000, "number_of_execution_retries": 3, "execution_retry_delay": 1000}
+"""Milliseconds, and how often Flink itself starts a job again: then it is lost, and the driver starts another."""
 
 
 class PortableEngine:
@@ -40,6 +43,7 @@ class PortableEngine:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            stack.enter_context(temporary_folder())
             if self.config.runner == "PrismRunner":
                 prism = stack.enter_context(Prism(prism_binary(_value(self.options, "prism_location"))))
                 self.options += ["--runner=PortableRunner", f"--job_endpoint={prism.endpoint}"]
@@ -63,17 +67,16 @@ class PortableEngine:
 
     def stream(self, job: str) -> "Job":
         """Start the line without an end, for a driver of that name."""
-        from apache_beam.transforms.periodicsequence import PeriodicImpulse
-
         from pipeline.line import stream
         from pipeline.stream import StreamSteps
 
         def build(pipeline: "beam.Pipeline") -> None:
-            ticks = PeriodicImpulse(fire_interval=self.config.watch.interval, apply_windowing=False)
+            ticks = _ticks(self.config.runner, self.config.watch.interval)
             stream(pipeline | "ticks" >> ticks, StreamSteps(self.config, job))
 
-        checkpoints = [] if _value(self.options, "checkpointing_interval") else ["--checkpointing_interval=5000"]
-        return Job([*self.options, "--streaming", *(checkpoints if self.config.runner in _FLINK else [])], build)
+        ours = _STREAMING if self.config.runner in _FLINK else {}
+        more = [f"--{name}={value}" for name, value in ours.items() if not _value(self.options, name)]
+        return Job([*self.options, "--streaming", *more], build)
 
     def _ask_worker(self) -> None:
         """A first small job. Raises WorldError where no worker answers in time, or one lacks something."""
@@ -94,6 +97,21 @@ class PortableEngine:
             while job.runs(0.1):
                 if deadline and time.monotonic() > deadline:
                     raise WorldError(_NO_ANSWER.format(seconds))
+
+
+def _ticks(runner: str, seconds: float) -> "beam.PTransform":
+    """A source of ticks, on Flink of its own kind: one without state, a tick from each part of the job.
+
+    Beam's PeriodicImpulse leaves there a bit of state at each tick that is never freed (apache/beam#27648).
+    """
+    if runner in _FLINK:
+        from apache_beam.io.flink.flink_streaming_impulse_source import FlinkStreamingImpulseSource
+
+        return FlinkStreamingImpulseSource().set_interval_ms(max(1, round(seconds * 1000)))
+    from apache_beam.transforms.periodicsequence import PeriodicImpulse
+    from apache_beam.utils.timestamp import Timestamp
+
+    return PeriodicImpulse(start_timestamp=Timestamp.now(), fire_interval=seconds)
 
 
 class Job:

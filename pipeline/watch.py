@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _DRAIN = 120.0
 """Seconds that what was handed out may take to arrive after a signal; the rest is planned again the next time."""
+_SILENCE = 300.0
+"""Seconds without a tick or a commit after which a job that has begun is replaced."""
 _SAMPLED = 20
 _FEEDS_EVERY = 60.0
 """Least seconds between two looks for feeds that are due; what a run may ask of a host holds for each look."""
@@ -175,6 +177,7 @@ class Stream:
     def until_ended(self) -> None:
         with self._engine:
             while not self._ended.is_set():
+                say(self._warehouse.store, self._mine, job=int(self._mine.get("job", 0)) + 1)
                 with self._engine.stream(job_of(self._mine)) as job:
                     if self._stalled(job):
                         continue
@@ -186,17 +189,20 @@ class Stream:
                     return
 
     def _stalled(self, job: "Job") -> bool:
-        """Follow a job to its end, or ours. True if it never began to plan: then another has to take its place.
+        """Follow a job to its end, or ours. True if nothing comes of it: then another has to take its place.
 
-        Seen with Flink on an overloaded machine: all of a job runs, and its first tick does not come.
+        Its first tick must come within `worker_timeout`. It may be silent for longer once it works: when a clock was
+        moved back, Beam's source waits until it is as late as it was.
         """
         self._warehouse.store.remove(STATE)
-        deadline: float | None = time.monotonic() + self._config.worker_timeout
+        sign, seen, allowed = (0, 0), time.monotonic(), self._config.worker_timeout
         while job.runs(self._config.watch.interval) and not self._ended.is_set():
-            if self._follow().job:
-                deadline = None
-            elif deadline and time.monotonic() > deadline:
-                self._flow.trouble = f"The engine's job did not begin within {self._config.worker_timeout:.0f} s."
+            state = self._follow()
+            allowed = _SILENCE if state.job else allowed
+            if sign != (state.ticks, self._position):
+                sign, seen = (state.ticks, self._position), time.monotonic()
+            elif time.monotonic() - seen > allowed:
+                self._flow.trouble = f"The engine's job gave no sign of life for {allowed:.0f} s: another is started."
                 self._listener("trouble", self._flow.trouble)
                 return True
         return False

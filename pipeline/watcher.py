@@ -1,8 +1,8 @@
 """Planning for an unbounded pipeline: what is handed out at each tick, and what of it has arrived.
 
 What was handed out is remembered by the process that plans, and lost with it: then it is planned again, and the commit
-leaves out what is in already. The warehouse's lock tells whether to go on: without a driver that holds it nothing more
-is handed out, so a job that outlived its driver goes quiet.
+leaves out what is in already. The warehouse's lock tells whether to go on: a job whose driver no longer holds it, or has
+started another job, fails at its next tick. Nobody else would end it: Beam's job server does not tell Flink to cancel.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ from pipeline.plan import Planner
 from pipeline.quiet import Quiet
 from pipeline.staging import new_token
 from pipeline.steps import Batch
+from schemas.errors import WorldError
 from schemas.records import Chunk
 from transforms.files import Info, Inputs, store_at
 
@@ -60,33 +61,38 @@ class Watcher:
         self._planner: Planner | None = None
         self._handed: list[_Handed] = []
         self._state = State(job=job)
-        self._beat: tuple[object, float] = (None, 0.0)
+        self._beat: tuple[object, float] = (None, time.monotonic())
         self._last_tick = self._last_handed = self._progress = float("-inf")
         self._store.write(STATE, msgspec.json.encode(self._state))  # the first tick may take long: we are here
 
     def tick(self) -> list[Batch]:
-        """What is handed out now; nothing for a tick that comes late, in a burst after a pause."""
+        """What is handed out now; nothing for a tick that comes late, in a burst after a pause.
+
+        Raises WorldError when our driver has gone, which ends the job.
+        """
         clock = time.monotonic()
         if clock - self._last_tick < self._config.watch.interval / 2:
             return []
         self._last_tick = clock
+        going = self._going(clock)
         history = read_history(self._store)
         found = list_inputs(self._config.root, files_named(self._config), self._config.output, False)
         listed = {info.name: info for info in found}
         self._prune(history, listed, clock)
-        going = self._going(clock)
         waiting = self._waiting(history, listed.values(), clock)
         batches = self._hand_out(history, waiting, clock) if going else []
         self._tell(waiting, drained=not going and not self._handed)
         return batches
 
     def _going(self, clock: float) -> bool:
-        """Whether our driver still holds the warehouse, is alive, and does not drain."""
-        holder = holder_of(self._store) or {}
-        if holder.get("heartbeat") != self._beat[0]:
-            self._beat = (holder.get("heartbeat"), clock)
-        alive = clock - self._beat[1] <= STALE
-        return alive and job_of(holder) == self._job and not holder.get("draining")
+        """Whether to hand out more: our driver does not drain. Raises WorldError where it has gone."""
+        holder = holder_of(self._store)
+        if holder and holder["heartbeat"] != self._beat[0]:
+            self._beat = (holder["heartbeat"], clock)
+        another = holder is None or (holder and job_of(holder) != self._job)
+        if another or clock - self._beat[1] > STALE:
+            raise WorldError("The driver of this job has ended or started another: so this one ends.")
+        return bool(holder) and not holder.get("draining")
 
     def _prune(self, history: History, listed: dict[str, Info], clock: float) -> None:
         """Forget what is in, what will never come since its input changed, and all of it after a long silence."""
@@ -154,5 +160,5 @@ def age(info: Info) -> float:
 
 
 def job_of(holder: dict[str, str | int]) -> str:
-    """What names a driver: its lock's host, process and start."""
-    return " ".join(str(holder.get(name)) for name in ("host", "pid", "since"))
+    """What names a job: its driver's host, process and start, as the lock tells them, and which job of that driver."""
+    return " ".join(str(holder.get(name)) for name in ("host", "pid", "since", "job"))
