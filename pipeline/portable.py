@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.config import Config
 from pipeline.engine import Listener, explained
 from pipeline.own_parts import check_own_parts
-from pipeline.prism import Prism, prism_binary
+from pipeline.prism import Prism, prism_binary, serves
 from pipeline.steps import Batch, Steps
 from pipeline.temporary import temporary_folder
 from pipeline.versions import versions
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _FLINK = ("FlinkRunner", "PortableRunner")
 _STREAMING = {"checkpointing_interval": 5000, "number_of_execution_retries": 3, "execution_retry_delay": 1000}
 """Milliseconds, and how often Flink itself starts a job again: then it is lost, and the driver starts another."""
+_SPEAKS_WITHIN = 10.0
 
 
 class PortableEngine:
@@ -225,3 +226,5 @@ def _check_endpoint(endpoint: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise WorldError(f"No job server answers at {endpoint} ({error}): start Beam's job server there.") from error
+    if not serves(endpoint, _SPEAKS_WITHIN):
+        raise WorldError(f"What answers at {endpoint} is no job server of Beam's: check --job_endpoint.")

@@ -19,6 +19,7 @@ _TOOLS = Path(__file__).parents[1] / ".tools/bin"
 _PR_SET_PDEATHSIG = 1
 _STARTS_WITHIN = 20.0
 """Seconds; usually it takes a tenth of one."""
+_SPEAKS_WITHIN = 10.0
 
 
 def prism_binary(location: str = "") -> str:
@@ -31,6 +32,18 @@ def prism_binary(location: str = "") -> str:
         f"There is {where}. `go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0` makes one "
         "(Beam's own version); give its place by -- --prism_location=PATH."
     )
+
+
+def serves(endpoint: str, seconds: float) -> bool:
+    """Whether what listens there speaks gRPC. Beam would wait for ever for something that does not."""
+    import grpc
+
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError:
+            return False
+    return True
 
 
 class Prism:
@@ -73,7 +86,7 @@ class Prism:
         deadline = time.monotonic() + _STARTS_WITHIN
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
+                if client.connect_ex(("127.0.0.1", port)) == 0 and serves(self.endpoint, _SPEAKS_WITHIN):
                     return
             time.sleep(0.05)
         self._process.kill()

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.warehouses import build
 
+ENGINE_LIMITS = {False: 400, True: 3000}
+"""Seconds that a test on an engine may take, and one of the soak."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # A busy machine is no failure of what is tested.
@@ -16,6 +18,14 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="let the random tests run for long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """An engine that hangs costs one test its time, and not all of them."""
+    limit = pytest.mark.timeout(ENGINE_LIMITS[config.getoption("--soak")])
+    for item in items:
+        if item.get_closest_marker("engines") and not item.get_closest_marker("timeout"):
+            item.add_marker(limit)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +92,7 @@ def test_prism(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> 
 @pytest.mark.engines
 @pytest.mark.usefixtures("soak")
 def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
-    with job_server(tmp_path, "[local]") as address:
+    with job_server(tmp_path, "[local]") as (_, address):
         options = (f"--job_endpoint={address}", "--environment_type=LOOPBACK", "--parallelism=1")
         run(inputs, tmp_path / "out", "--runner", "PortableRunner", beam=options)
     check(tmp_path / "out", expected)
@@ -165,6 +167,29 @@ def test_engines_that_are_not_there(tmp_path: Path, runner: str, option: str, se
     status = 2 if "needs" in sentence else 1
     err = run(tmp_path, tmp_path / "out", "--runner", runner, beam=(option,), status=status)
     assert sentence in err, err
+
+
+OCCUPIED = """#!{python}
+import socket, sys, time
+port = next(word for word in sys.argv if word.startswith("--job_port=")).partition("=")[2]
+with socket.create_server(("127.0.0.1", int(port))):
+    time.sleep(100)
+"""
+
+
+@pytest.mark.engines
+def test_what_listens_is_something_else(tmp_path: Path) -> None:
+    """A program that is no Prism, and a port that another has taken: by itself Beam would wait for ever."""
+    (tmp_path / "prism").write_text(OCCUPIED.format(python=sys.executable))
+    (tmp_path / "prism").chmod(0o755)
+    (tmp_path / "a.txt").write_text("A headline\n\nAnd a text that is long enough to be one.\n")
+    prism = (f"--prism_location={tmp_path / 'prism'}",)
+    err = run(tmp_path, tmp_path / "out", "--runner", "PrismRunner", beam=prism, status=1)
+    assert "does not serve as Prism" in err, err
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = (f"--job_endpoint=localhost:{other.getsockname()[1]}",)
+        err = run(tmp_path, tmp_path / "out", "--runner", "PortableRunner", beam=endpoint, status=1)
+    assert "is no job server of Beam's: check --job_endpoint" in err, err
 
 
 PAGE = (PROJECT / "docs/cluster.md").read_text("utf-8")

@@ -290,7 +290,6 @@ QUICK = ("--set", "watch.quiet=0.5", "--set", "watch.commit_every=1", "--set", "
 
 
 @engines
-@pytest.mark.timeout(1800)
 def test_prism_killed_and_started_again(
     inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -312,11 +311,10 @@ def test_prism_killed_and_started_again(
 
 
 @engines
-@pytest.mark.timeout(3000)
 def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """The busy TaskManager, Python workers, and the JobManager with all checkpoints are killed in one run, while news
-    arrives: it goes on by itself, and the tables are those of a run."""
-    deaths = ["tasks", "python", "tasks", "python", "tasks", "manager"]
+    """The busy TaskManager, Python workers, Beam's job server, and the JobManager with all checkpoints are killed in one
+    run, while news arrives: it goes on by itself, and the tables are those of a run. After it no job is left."""
+    deaths = ["tasks", "python", "tasks", "python", "tasks", "server", "manager"]
     if not request.config.getoption("--soak"):
         deaths = deaths[:2]
     arrivals = Arrivals(inputs, tmp_path / "in")

@@ -19,7 +19,7 @@ MODULE = "pipeline.engine_worker"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A job server with a Flink inside."""
-    with job_server(tmp_path_factory.mktemp("flink"), "[local]") as address:
+    with job_server(tmp_path_factory.mktemp("flink"), "[local]") as (_, address):
         yield address
 
 

@@ -120,8 +120,8 @@ def _java(jars: Path, *arguments: str) -> list[str]:
 
 
 @contextmanager
-def job_server(folder: Path, master: str) -> Iterator[str]:
-    """Beam's job server for a Flink at HOST:PORT, or `[local]` for one inside it; gives its address."""
+def job_server(folder: Path, master: str) -> Iterator[tuple[Server, str]]:
+    """Beam's job server for a Flink at HOST:PORT, or `[local]` for one inside it; with its address."""
     jars = needs("job-server")
     job, artifacts, expansion = free_port(), free_port(), free_port()
     ports = [f"--job-port={job}", f"--artifact-port={artifacts}", f"--expansion-port={expansion}"]
@@ -130,13 +130,15 @@ def job_server(folder: Path, master: str) -> Iterator[str]:
     server = Server([*command, f"--artifacts-dir={folder}/artifacts"], folder / "job-server.log")
     try:
         server.wait_until(lambda: listens(job))
-        yield f"localhost:{job}"
+        yield server, f"localhost:{job}"
     finally:
         server.kill()
 
 
 class Cluster:
     """A Flink with a JobManager and two TaskManagers, which start Python workers of their own."""
+
+    job_server: Server
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._jars = folder, needs("flink")
@@ -160,7 +162,8 @@ class Cluster:
         return found
 
     def kill(self, who: str) -> list[int]:
-        """Kill the TaskManager that has most `tasks`, all `python` workers, or the `manager`, and start it again.
+        """Kill the TaskManager that has most `tasks`, all `python` workers, the `manager` or the job `server`, and start it
+        again.
 
         Gives the Python workers that have to end now.
         """
@@ -171,7 +174,7 @@ class Cluster:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
             return left
-        server = self.manager if who == "manager" else tasks[0]
+        server = {"manager": self.manager, "server": self.job_server}.get(who, tasks[0])
         server.process.kill()  # and not its group: workers have to find out by themselves
         server.process.wait()
         server.start()
@@ -234,7 +237,7 @@ def flink(folder: Path) -> Iterator[tuple[Cluster, list[str]]]:
     needs("job-server")
     cluster = Cluster(folder)
     try:
-        with job_server(folder, f"localhost:{cluster.rest}") as address:
+        with job_server(folder, f"localhost:{cluster.rest}") as (cluster.job_server, address):
             yield cluster, [f"--job_endpoint={address}", *process_workers(), "--parallelism=2"]
     finally:
         cluster.end()
