@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     import apache_beam as beam
 
 _FLINK = ("FlinkRunner", "PortableRunner")
-_STREAMING = {"checkpointing_interval": 5000, "number_of_execution_retries": 3, "execution_retry_delay": 1000}
-"""Milliseconds, and how often Flink itself starts a job again: then it is lost, and the driver starts another."""
+_STREAMING = (
+    "--checkpointing_interval=5000",
+    # else what a checkpoint finds half done waits in a buffer until more comes the same way, and that may be never
+    "--finish_bundle_before_checkpointing",
+    # then the job is lost, and the driver starts another; a job without a driver ends so, too
+    "--number_of_execution_retries=3",
+    "--execution_retry_delay=1000",
+)
+"""Flink's options for a stream, unless others are given."""
 _SPEAKS_WITHIN = 10.0
 
 
@@ -75,8 +82,8 @@ class PortableEngine:
             ticks = _ticks(self.config.runner, self.config.watch.interval)
             stream(pipeline | "ticks" >> ticks, StreamSteps(self.config, job))
 
-        ours = _STREAMING if self.config.runner in _FLINK else {}
-        more = [f"--{name}={value}" for name, value in ours.items() if not _value(self.options, name)]
+        given, ours = " ".join(self.options), _STREAMING if self.config.runner in _FLINK else ()
+        more = [option for option in ours if option.partition("=")[0] not in given]
         return Job([*self.options, "--streaming", *more], build)
 
     def _ask_worker(self) -> None:

@@ -1,11 +1,15 @@
 """`watch` as one unbounded pipeline, on Prism and on Flink: exact, whoever is killed meanwhile."""
 
+import os
 import random
 import shutil
+import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline import delta
@@ -20,7 +24,7 @@ from pipeline.verify import verify_warehouse
 from pipeline.warehouse import open_warehouse
 from pipeline.watch import Flow, Order, Stream
 from pipeline.watch import watch as watch_for_ever
-from pipeline.watcher import Watcher, job_of
+from pipeline.watcher import STATE, State, Watcher, job_of
 from schemas.errors import UsageError, WorldError
 from schemas.tables import TABLES
 from tests.command import kill, newsbeam
@@ -30,6 +34,7 @@ from tests.parity import Told, check_like, told, write_inputs
 from tests.plain import plain_config, plain_run
 from tests.stories import stories
 from tests.tables import all_rows
+from tests.test_line import descendants_named
 from tests.test_watch import check, drain, lines, records, wait_for, watch
 from transforms.files import store_at
 
@@ -123,8 +128,8 @@ def test_a_job_ends_with_its_driver(tmp_path: Path) -> None:
 class Silent:
     """An engine whose jobs run and do nothing; when one after another was started, we are asked to end."""
 
-    def __init__(self, *_: object) -> None:
-        self.ended, self.jobs = threading.Event(), 0
+    def __init__(self, begin: Callable[[State], object]) -> None:
+        self.ended, self.jobs, self.begin = threading.Event(), 0, begin
 
     def __enter__(self) -> "Silent":
         return self
@@ -133,6 +138,7 @@ class Silent:
         pass
 
     def stream(self, job: str) -> "Silent":
+        self.begin(State(job, ticks=1))
         self.jobs += 1
         if self.jobs == 3:
             self.ended.set()
@@ -143,16 +149,35 @@ class Silent:
         return not self.ended.is_set()
 
 
-def test_a_job_that_does_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, heard = Silent(), list[str]()
-    monkeypatch.setattr("pipeline.portable.PortableEngine", lambda *_: engine)
-    config = config_of(tmp_path).model_copy(update={"worker_timeout": 0.05})
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_job_that_does_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: bool) -> None:
+    """It may begin and then fall silent, as it does when the clock was moved back: its ticks wait for the old time."""
+    config, heard = config_of(tmp_path).model_copy(update={"worker_timeout": 0.05}), list[str]()
     open_warehouse(config.output)
-    with held(store_at(config.output)) as mine:
+    store = store_at(config.output)
+    engine = Silent(lambda state: begins and store.write(STATE, msgspec.json.encode(state)))
+    monkeypatch.setattr("pipeline.portable.PortableEngine", lambda *_: engine)
+    monkeypatch.setattr("pipeline.watch._SILENCE", 0.1)
+    with held(store) as mine:
         hear = lambda what, value: heard.append(f"{what} {value}")  # noqa: E731
         Stream(Order(config, (), Summary(), Flow(), hear, mine, engine.ended)).until_ended()
-    assert engine.jobs == 3
+        assert mine["job"] == engine.jobs == 3
     assert len([line for line in heard if "trouble The engine's job gave no sign of life" in line]) == 2
+
+
+def test_the_clock_is_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning goes by the monotonic clock, so what comes then is read as ever, and no later than ever."""
+    config, rows, clock = config_of(tmp_path), list(stories(9, 40)), time.time
+    open_warehouse(config.output)
+    with held(store_at(config.output)) as mine:
+        played = Played(config, job_of(mine))
+        for number in range(4):
+            (tmp_path / f"in/{number}.jsonl").write_text(lines(rows[number * 10 : number * 10 + 10]))
+            while not (ticked := played.ticked()):
+                pass
+            monkeypatch.setattr(time, "time", lambda hours=number + 1: clock() - hours * 3600)
+            assert len(list(played.steps.commit(played.decided(*ticked)))) == 1
+    check(tmp_path, rows)
 
 
 def test_feeds_are_refused(tmp_path: Path) -> None:
@@ -293,20 +318,25 @@ QUICK = ("--set", "watch.quiet=0.5", "--set", "watch.commit_every=1", "--set", "
 def test_prism_killed_and_started_again(
     inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Driver, worker and Prism are killed at once, time and again: the tables are those of a run."""
+    """Driver, worker and Prism are killed at once, time and again, and at last Prism alone: the tables are those of a
+    run."""
     prism = ("--runner", "PrismRunner", "--", f"--prism_location={needs('bin/prism')}")
     options = (*QUICK, "--set", f"root={tmp_path / 'in'}", *prism)
     arrivals = Arrivals(inputs, tmp_path / "in")
     rounds = 10 if request.config.getoption("--soak") else 2
     for number in range(rounds):
         process = watch(tmp_path, *options)
-        arrivals.come(rounds + 1 - number)
+        arrivals.come(rounds + 2 - number)
         arrivals.pause()
         kill(process)
-    process = watch(tmp_path, *options)
+    process, before = watch(tmp_path, *options), records(tmp_path)
+    arrivals.come(2)
+    wait_for(process, lambda: records(tmp_path) > before, 300)
+    os.kill(descendants_named(process.pid, "prism")[-1], signal.SIGKILL)
     arrivals.come(1)
     wait_for(process, lambda: records(tmp_path) == expected.read, 300)
-    drain(process)
+    err = drain(process)
+    assert "The engine went away." in err and "Trying again." in err, err
     check_like(tmp_path / "out", expected)
 
 
