@@ -1,8 +1,8 @@
 """Planning for an unbounded pipeline: what is handed out at each tick, and what of it has arrived.
 
 What was handed out is remembered by the process that plans, and lost with it: then it is planned again, and the commit
-leaves out what is in already. The warehouse's lock tells whether to go on: a job whose driver no longer holds it, or has
-started another job, fails at its next tick. Nobody else would end it: Beam's job server does not tell Flink to cancel.
+leaves out what is in already. The warehouse's lock tells whether to go on: a job whose driver no longer holds it, or
+has started another job, fails at its next tick. Nobody else would end it: Beam's job server tells Flink no cancel.
 """
 
 import dataclasses
@@ -92,7 +92,7 @@ class Watcher:
         another = holder is None or (holder and job_of(holder) != self._job)
         if another or clock - self._beat[1] > STALE:
             raise WorldError("The driver of this job has ended or started another: so this one ends.")
-        return bool(holder) and not holder.get("draining")
+        return not holder.get("draining") if holder else False  # it is just being written
 
     def _prune(self, history: History, listed: dict[str, Info], clock: float) -> None:
         """Forget what is in, what will never come since its input changed, and all of it after a long silence."""

@@ -342,8 +342,8 @@ def test_prism_killed_and_started_again(
 
 @engines
 def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """The busy TaskManager, Python workers, Beam's job server, and the JobManager with all checkpoints are killed in one
-    run, while news arrives: it goes on by itself, and the tables are those of a run. After it no job is left."""
+    """The busy TaskManager, Python workers, Beam's job server, and the JobManager with all checkpoints are killed in
+    one run, while news arrives: it goes on by itself, and the tables are those of a run. No job is left after it."""
     deaths = ["tasks", "python", "tasks", "python", "tasks", "server", "manager"]
     if not request.config.getoption("--soak"):
         deaths = deaths[:2]
@@ -362,4 +362,5 @@ def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: 
             wait_for(process, lambda left=left: not any(map(process_lives, left)), 120)  # type: ignore[misc]
         wait_for(process, lambda: records(tmp_path) == expected.read, 300)
         drain(process)
+        cluster.manager.wait_until(lambda: cluster.overview()["jobs-running"] == 0, 120)
     check_like(tmp_path / "out", expected)

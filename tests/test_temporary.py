@@ -29,13 +29,18 @@ def above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "above"
 
 
+def killed(above: Path) -> int:
+    """Let a process be killed that has a folder in a folder; its status."""
+    environment = {**os.environ, "TMPDIR": str(above)}
+    return subprocess.run([sys.executable, "-c", KILLED], cwd=PROJECT, env=environment, check=False).returncode
+
+
 def test_who_is_killed_is_tidied_up_after(above: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=PROJECT, check=False)
-    assert killed.returncode == -signal.SIGKILL and len(list(above.glob("newsbeam-run-*/*"))) == 1
+    assert killed(above) == -signal.SIGKILL and len(list(above.glob("newsbeam-run-*/*"))) == 1
     with temporary_folder() as outer, temporary_folder() as inner:
         (inner / "a").write_text("a")
         assert list(above.iterdir()) == [outer] and inner.parent == outer
-        subprocess.run([sys.executable, "-c", KILLED], cwd=PROJECT, env={**os.environ, "TMPDIR": str(outer)}, check=False)
+        killed(outer)
         assert inner.exists()  # it is in use
     assert list(above.iterdir()) == []
 

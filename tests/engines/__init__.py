@@ -162,8 +162,8 @@ class Cluster:
         return found
 
     def kill(self, who: str) -> list[int]:
-        """Kill the TaskManager that has most `tasks`, all `python` workers, the `manager` or the job `server`, and start it
-        again.
+        """Kill the TaskManager that has most `tasks`, all `python` workers, the `manager` or the job `server`, and
+        start it again.
 
         Gives the Python workers that have to end now.
         """
