@@ -32,9 +32,9 @@ _STREAMING = (
     "--checkpointing_interval=5000",
     # else what a checkpoint finds half done waits in a buffer until more comes the same way, and that may be never
     "--finish_bundle_before_checkpointing",
-    # then the job is lost, and the driver starts another; a job without a driver ends so, too
-    "--number_of_execution_retries=3",
-    "--execution_retry_delay=1000",
+    # until a TaskManager that was lost is known to be; then the driver starts another job, and one without a driver ends
+    "--number_of_execution_retries=4",
+    "--execution_retry_delay=6000",
 )
 """Flink's options for a stream, unless others are given."""
 _SPEAKS_WITHIN = 10.0
