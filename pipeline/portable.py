@@ -32,7 +32,7 @@ _STREAMING = (
     "--checkpointing_interval=5000",
     # else what a checkpoint finds half done waits in a buffer until more comes the same way, and that may be never
     "--finish_bundle_before_checkpointing",
-    # until a TaskManager that was lost is known to be; then the driver starts another job, and one without a driver ends
+    # until it is known that a TaskManager is lost; then the driver starts another job, and one without a driver ends
     "--number_of_execution_retries=4",
     "--execution_retry_delay=6000",
 )
