@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
@@ -30,7 +30,8 @@ def cutting(url: str, choose: Callable[[str, str], Fault]) -> Iterator[str]:
                 fault = choose(self.command, self.path)
             found = None if fault == "request" else self.forward(body)
             if found and fault != "answer":
-                self.pass_on(*found, half=fault == "half")
+                with suppress(OSError):  # who asked is gone
+                    self.pass_on(*found, half=fault == "half")
             if fault:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                 self.close_connection = True
