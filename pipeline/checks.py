@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.log import Manifest
 from pipeline.terminal import number_of, visible
@@ -41,6 +42,12 @@ class LoggedFile(Struct, frozen=True):
         return self.path.partition("/")[2].rpartition("/")[0]
 
 
+class LoggedReplaced(Struct, frozen=True):
+    """A file of an earlier batch that took the place of itself."""
+
+    file: LoggedFile
+
+
 class Logged(Struct, frozen=True, kw_only=True):
     """A log entry, as far as it is checked; in a snapshot the pieces are left out."""
 
@@ -52,6 +59,8 @@ class Logged(Struct, frozen=True, kw_only=True):
     changed: list[str]
     topics: dict[str, int]
     files: list[LoggedFile]
+    forgotten: list[str] = []
+    replaced: list[LoggedReplaced] = []
     index_rows: int
     fingerprint_rows: int = 0
     format: int = FORMAT_VERSION
@@ -62,6 +71,10 @@ class Logged(Struct, frozen=True, kw_only=True):
 
     def of(self, table: str) -> list[LoggedFile]:
         return [file for file in self.files if file.table == table]
+
+    def changes(self, table: str) -> bool:
+        """Whether the batch has a commit in the table's Delta log."""
+        return any(file.table == table for file in (*self.files, *(one.file for one in self.replaced)))
 
 
 @dataclass
@@ -81,7 +94,23 @@ class Log:
 
     @property
     def complete(self) -> list[Logged]:
-        return [batch for batch in self.batches if batch.number <= self.done]
+        """Batches that readers see, with their files as later ones replaced them; without those just being replaced."""
+        done, coming = [batch for batch in self.batches if batch.number <= self.done], self.replacing
+        newest = {one.file.path: one.file for batch in done for one in batch.replaced}
+        return [
+            replace(batch, files=[newest.get(file.path, file) for file in batch.files if file.path not in coming])
+            for batch in done
+        ]
+
+    @property
+    def replacing(self) -> set[str]:
+        """Files that are the old or the new ones, since whoever replaces them was cut off, or is at it."""
+        return {one.file.path for batch in self.unfinished for one in batch.replaced}
+
+    @property
+    def forgotten(self) -> set[bytes]:
+        """Ids of articles and copies whose rows were removed for good."""
+        return {bytes.fromhex(id) for batch in self.batches for id in batch.forgotten}
 
     @property
     def unfinished(self) -> list[Logged]:

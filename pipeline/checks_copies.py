@@ -118,7 +118,8 @@ def check_relations(kept: Kept) -> Iterator[Finding]:
     chained = np.isin(originals, copies)
     yield from _tell("copy is a copy of a copy", copies[chained])
     yield from _tell("copy is a copy of an article that is not there", copies[~np.isin(originals, articles) & ~chained])
-    lost = ~np.isin(kept.revised.all, either)
+    forgotten = np.array(sorted(kept.forgotten), "S16")
+    lost = ~np.isin(kept.revised.all, np.concatenate([either, forgotten]))
     yield from _tell("revision revises an article that is not there", kept.revisions.all[lost])
 
 

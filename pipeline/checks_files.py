@@ -77,7 +77,7 @@ def check_unfinished(store: Store, log: Log) -> Iterator[Finding]:
 def check_folders(store: Store, log: Log) -> Iterator[Finding]:
     """Every file of a complete batch is in its place with its size, and no other file is in a table's folder."""
     named = {file.path: file for batch in log.complete for file in batch.files}
-    coming = {file.path for batch in log.unfinished for file in batch.files}
+    coming = {file.path for batch in log.unfinished for file in batch.files} | log.replacing
     found = {info.name: info.size for table in TABLES for info in store.walk(table)}
     for path, file in named.items():
         if path not in found:
@@ -127,7 +127,7 @@ def _delta_problems(store: Store, delta: DeltaTable, table: Table, log: Log) -> 
     if not pa.schema(delta.schema().to_arrow()).equals(table.full_schema):
         yield "has other columns than the table should have"
     ours = {file.path: (file.rows, file.size, file.folder) for batch in log.complete for file in batch.of(table.name)}
-    coming = {file.path for batch in log.unfinished for file in batch.of(table.name)}
+    coming = {file.path for batch in log.unfinished for file in batch.of(table.name)} | log.replacing
     theirs = {path: value for path, value in _delta_files(delta, table).items() if path not in coming}
     if lacking := sorted(ours.keys() - theirs.keys()):
         yield f"lacks {number_of(len(lacking), 'file')}: {some(lacking)}"
@@ -135,7 +135,8 @@ def _delta_problems(store: Store, delta: DeltaTable, table: Table, log: Log) -> 
         yield f"has {number_of(len(strange), 'file')} of no batch: {some(strange)}"
     if other := sorted(path for path in ours.keys() & theirs.keys() if ours[path] != theirs[path]):
         yield f"has other rows, sizes or partitions than the log: {some(other)}"
-    last = max((batch.number for batch in log.complete if batch.of(table.name)), default=0)
+    done = (batch for batch in log.batches if batch.number <= log.done)
+    last = max((batch.number for batch in done if batch.changes(table.name)), default=0)
     reached = delta.transaction_version(APP) or 0
     if log.whole and reached <= log.position and reached not in (last, *(batch.number for batch in log.unfinished)):
         yield f"stands at batch {reached} instead of {last}"

@@ -64,6 +64,7 @@ def _misplaced(ids: Ids, places: list[str], kept: Kept) -> Iterator[Finding]:
         known = number < len(articles) and articles[number] == id
         if not known or kept.folders[kept.places[int(order[number])]] != place:
             wrong.add(id)
+    wrong -= {bytes(np.bytes_(id)) for id in kept.forgotten}
     if wrong:
         shown = some(sorted(hex_of(id) for id in wrong))
         yield Finding(f"The fingerprints of {number_of(len(wrong), 'row')} fit no article: {shown}.", _CURE)

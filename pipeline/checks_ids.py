@@ -57,6 +57,8 @@ class Kept:
     letters: Ids = field(default_factory=Ids)
     index: Ids = field(default_factory=Ids)
     index_owners: Ids = field(default_factory=Ids)
+    forgotten: set[bytes] = field(default_factory=set)
+    """What has no row any more, but is still in the index."""
 
 
 def different(expected: IdArray, owners: IdArray, actual: IdArray, actual_owners: IdArray) -> IdArray:

@@ -21,7 +21,8 @@ _CURE = (
 def check_index(store: Store, log: Log, kept: Kept | None) -> Iterator[Finding]:
     """The index files: whole, sorted, as many rows as the log says; and, if all rows are known, just these."""
     actual, owners = Ids(), Ids()
-    whole = yield from check_each(_files(log), lambda name, rows: _read(store, name, rows, actual, owners), _CURE)
+    gone = log.forgotten
+    whole = yield from check_each(_files(log), lambda name, rows: _read(store, name, rows, actual, owners, gone), _CURE)
     if whole and kept:
         wrong = different(kept.index.all, kept.index_owners.all, actual.all, owners.all)
         if len(wrong):
@@ -41,7 +42,7 @@ def _files(log: Log) -> Iterator[tuple[str, int]]:
             yield index_name(batch.number), batch.index_rows
 
 
-def _read(store: Store, name: str, rows: int, actual: Ids, owners: Ids) -> str:
+def _read(store: Store, name: str, rows: int, actual: Ids, owners: Ids, forgotten: set[bytes]) -> str:
     """Adds the rows of one file to what the index says; tells what is wrong with the file."""
     last: tuple[int, int] = (0, 0)
     with store.open(name) as source, pq.ParquetFile(source) as file:
@@ -54,7 +55,7 @@ def _read(store: Store, name: str, rows: int, actual: Ids, owners: Ids) -> str:
             if not _is_sorted(group, last):
                 return "is not sorted by key"
             last = group["key"][-1].as_py(), group["check"][-1].as_py()
-            _gather(group, actual, owners)
+            _gather(group, actual, owners, forgotten)
     return ""
 
 
@@ -64,8 +65,9 @@ def _is_sorted(group: pa.Table, last: tuple[int, int]) -> bool:
     return bool(rising.all()) and last <= (int(keys[0]), int(checks[0]))
 
 
-def _gather(group: pa.Table, actual: Ids, owners: Ids) -> None:
+def _gather(group: pa.Table, actual: Ids, owners: Ids, forgotten: set[bytes]) -> None:
     columns = ("key", "check", "article_id", "canonical", "original", "place", "batch")
     for values in zip(*(group[name].to_pylist() for name in columns), strict=True):
-        actual.add(digest(*values))
-        owners.add(values[2])
+        if values[2] not in forgotten:
+            actual.add(digest(*values))
+            owners.add(values[2])

@@ -13,6 +13,7 @@ from pipeline import __version__
 from pipeline.commands.compact import compact
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.feeds import feeds
+from pipeline.commands.forget import forget
 from pipeline.commands.shared import (
     config_and,
     config_or_option,
@@ -75,6 +76,7 @@ main.add_command(compact)
 main.add_command(evaluate)
 main.add_command(watch_command)
 main.add_command(feeds)
+main.add_command(forget)
 main.add_command(topics)
 
 

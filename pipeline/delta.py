@@ -20,24 +20,27 @@ CHECKPOINT_EVERY = 100
 
 def create(store: Store, table: Table) -> None:
     """Create the Delta log of an empty table, if there is none."""
-    description = f"one row per {table.one_row_per}"
-    with _explained(store):
+
+    def make() -> None:
         DeltaTable.create(
             store.path(table.name),
             table.full_schema,
             "ignore",
             list(table.partitions),
             table.name,
-            description,
+            f"one row per {table.one_row_per}",
             configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
             storage_options=store.options or None,
         )
+
+    with _explained(store):
+        store.patiently(make)
 
 
 def table_at(store: Store, table: Table) -> DeltaTable:
     """The table as Delta has it now."""
     with _explained(store):
-        return DeltaTable(store.path(table.name), storage_options=store.options or None)
+        return store.patiently(lambda: DeltaTable(store.path(table.name), storage_options=store.options or None))
 
 
 def done(store: Store, table: Table) -> int:
@@ -52,24 +55,28 @@ def commit(store: Store, table: Table, number: int, files: Sequence[File]) -> No
     handle repeats later (measured with 1.6), so what is in is asked first, through the handle that then commits.
     """
     for _ in range(_TRIES):
-        delta = table_at(store, table)
-        if (delta.transaction_version(APP) or 0) >= number:
-            return
-        properties = CommitProperties(app_transactions=[Transaction(APP, number)], max_commit_retries=0)
         try:
             with _explained(store):
-                delta.create_write_transaction(
-                    [_add(file) for file in files],
-                    mode="append",
-                    schema=table.full_schema,
-                    partition_by=list(table.partitions),
-                    commit_properties=properties,
-                )
+                store.patiently(lambda: _commit(store, table, number, files))
         except CommitFailedError:
             continue  # someone else rolled this entry forward at the same moment
         _sync(store, f"{table.name}/_delta_log")
         return
     raise WorldError(f"{store.path(table.name)}: Delta refuses batch {number}; end other writers and run this again.")
+
+
+def _commit(store: Store, table: Table, number: int, files: Sequence[File]) -> None:
+    """Once: in an object store its answer may be lost, and deltalake does not repeat it."""
+    delta = table_at(store, table)
+    if (delta.transaction_version(APP) or 0) >= number:
+        return
+    delta.create_write_transaction(
+        [_add(file) for file in files],
+        mode="append",
+        schema=table.full_schema,
+        partition_by=list(table.partitions),
+        commit_properties=CommitProperties(app_transactions=[Transaction(APP, number)], max_commit_retries=0),
+    )
 
 
 def _add(file: File) -> AddAction:

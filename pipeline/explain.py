@@ -33,13 +33,13 @@ RAW_SHOWN = 400
 """Bytes of a dead letter's record that are shown."""
 
 
-_KEPT = """
+KEPT = """
 CREATE TEMP VIEW kept AS
 SELECT 'unique' AS outcome, article_id, identity, url, canonical_url, title, source, published_at, updated_at, input,
-    batch, revises, NULL AS duplicate_of, NULL AS method, NULL AS similarity FROM articles
+    batch, date, topic, revises, NULL AS duplicate_of, NULL AS method, NULL AS similarity FROM articles
 UNION ALL
 SELECT 'duplicate', article_id, identity, url, NULL, title, source, published_at, NULL, input,
-    batch, NULL, duplicate_of, method, similarity FROM duplicates
+    batch, date, NULL, NULL, duplicate_of, method, similarity FROM duplicates
 """
 _IDS = """
 SELECT article_id FROM kept WHERE article_id >= $low AND article_id < $high
@@ -83,23 +83,34 @@ def explain_article(root: str, what: str) -> Answer:
     """
     store = store_at(root)
     with connect(root) as connection, explained():
-        connection.execute(_KEPT)
-        if re.fullmatch(rf"[0-9a-fA-F]{{{SHORTEST},32}}", what):
-            return Answer(what, [_by_id(connection, store, _whole_id(connection, what.lower()))])
-        found = _rows(connection, _IDENTITIES, raw=what, canonical=canonical(what) or what)
-        if not found:
-            raise UsageError(_not_found(what))
-        chains = [_rows(connection, _VERSIONS, identity=row["identity"]) for row in found]
+        connection.execute(KEPT)
+        if is_id(what):
+            return Answer(what, [_by_id(connection, store, whole_id(connection, what.lower()))])
+        found = identities(connection, what)
+        chains = [rows_of(connection, _VERSIONS, identity=identity) for identity in found]
         return Answer(what, [_article(connection, store, chain[-1]) for chain in chains])
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: object) -> list[dict[str, Any]]:
+def is_id(what: str) -> bool:
+    """Whether it is an id, or the first digits of one."""
+    return bool(re.fullmatch(rf"[0-9a-fA-F]{{{SHORTEST},32}}", what))
+
+
+def identities(connection: duckdb.DuckDBPyConnection, what: str) -> list[str]:
+    """The identities that go by an address, or are one. Raises UsageError if none do."""
+    found = rows_of(connection, _IDENTITIES, raw=what, canonical=canonical(what) or what)
+    if not found:
+        raise UsageError(not_found(what))
+    return [row["identity"] for row in found]
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: object) -> list[dict[str, Any]]:
     result = connection.execute(sql, parameters)
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _not_found(what: str) -> str:
+def not_found(what: str) -> str:
     return (
         f"Nothing in the tables goes by {visible(what)}. Ask by the address of an article, by article_id or letter_id "
         f"(or at least {SHORTEST} of its first digits), or by identity. An article that came again unchanged (`known`) "
@@ -107,11 +118,11 @@ def _not_found(what: str) -> str:
     )
 
 
-def _whole_id(connection: duckdb.DuckDBPyConnection, start: str) -> str:
-    """The one id that begins so."""
-    ids = [str(*row.values()) for row in _rows(connection, _IDS, low=start, high=start + "g")]
+def whole_id(connection: duckdb.DuckDBPyConnection, start: str) -> str:
+    """The one id that begins so. Raises UsageError if there is none, or more than one."""
+    ids = [str(*row.values()) for row in rows_of(connection, _IDS, low=start, high=start + "g")]
     if not ids:
-        raise UsageError(_not_found(start))
+        raise UsageError(not_found(start))
     if len(ids) > 1:
         raise UsageError(
             f"Several ids begin with {start}: {', '.join(ids[:5])}{', …' * (len(ids) > 5)}. Give more digits."
@@ -120,10 +131,10 @@ def _whole_id(connection: duckdb.DuckDBPyConnection, start: str) -> str:
 
 
 def _by_id(connection: duckdb.DuckDBPyConnection, store: Store, id: str) -> Explanation:
-    rows = _rows(connection, _BY_ID, id=id)
+    rows = rows_of(connection, _BY_ID, id=id)
     if rows:
         return _article(connection, store, rows[0])
-    return _letter(connection, store, _rows(connection, _LETTER, id=id, most=RAW_SHOWN)[0])
+    return _letter(connection, store, rows_of(connection, _LETTER, id=id, most=RAW_SHOWN)[0])
 
 
 def _article(connection: duckdb.DuckDBPyConnection, store: Store, row: dict[str, Any]) -> Explanation:
@@ -133,8 +144,8 @@ def _article(connection: duckdb.DuckDBPyConnection, store: Store, row: dict[str,
         why=_why(row),
         article=_brief(row),
         original=original,
-        versions=[_brief(one) for one in _rows(connection, _VERSIONS, identity=row["identity"])],
-        copies=[_brief(one) for one in _rows(connection, _COPIES, id=row["article_id"])],
+        versions=[_brief(one) for one in rows_of(connection, _VERSIONS, identity=row["identity"])],
+        copies=[_brief(one) for one in rows_of(connection, _COPIES, id=row["article_id"])],
         details=None if original else _details(connection, row["article_id"]),
         input=row["input"],
         records=_records(store, row["batch"], row["input"]),
@@ -166,19 +177,19 @@ def _brief(row: dict[str, Any]) -> Brief:
 
 
 def _original(connection: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> Original:
-    found = _rows(connection, _BY_ID, id=row["duplicate_of"])
+    found = rows_of(connection, _BY_ID, id=row["duplicate_of"])
     brief = _brief(found[0]) if found else None
-    evidence = Evidence(**_rows(connection, _EVIDENCE, id=row["article_id"])[0])
-    texts = [one["text"] for one in _rows(connection, _TEXTS, id=row["article_id"], original=row["duplicate_of"])]
+    evidence = Evidence(**rows_of(connection, _EVIDENCE, id=row["article_id"])[0])
+    texts = [one["text"] for one in rows_of(connection, _TEXTS, id=row["article_id"], original=row["duplicate_of"])]
     parts = compare(*texts) if len(texts) == 2 else []
     return Original(row["duplicate_of"], row["method"], row["similarity"], brief, evidence, parts)
 
 
 def _details(connection: duckdb.DuckDBPyConnection, id: str) -> Details:
     names: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in _rows(connection, _NAMES, id=id):
+    for row in rows_of(connection, _NAMES, id=id):
         names[row["label"]][row["name"]] = names[row["label"]].get(row["name"], 0) + row["mentions"]
-    return Details(**_rows(connection, _DETAILS, id=id)[0], names=dict(names))
+    return Details(**rows_of(connection, _DETAILS, id=id)[0], names=dict(names))
 
 
 def _letter(connection: duckdb.DuckDBPyConnection, store: Store, row: dict[str, Any]) -> Explanation:
@@ -204,7 +215,7 @@ def _records(store: Store, batch: int, input: str) -> tuple[int, int] | None:
 
 
 def _made(connection: duckdb.DuckDBPyConnection, batch: int) -> Made | None:
-    rows = _rows(connection, _RUN, batch=batch)
+    rows = rows_of(connection, _RUN, batch=batch)
     if not rows:
         return None
     row = rows[0]

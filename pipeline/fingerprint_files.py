@@ -11,6 +11,7 @@ from datetime import date, datetime
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.log import FINGERPRINTS, History, Part, fingerprints_name
@@ -151,15 +152,19 @@ def file_names(history: History) -> list[str]:
 
 
 def folded_parts(store: Store, history: History) -> list[Part]:
-    """The parts of the next snapshot: those that are full stay, the rest and the tail become new ones."""
+    """The parts of the next snapshot: those that are full stay, the rest and the tail become new ones.
+
+    Rows of articles that were forgotten since the last one are left out.
+    """
     parts = history.manifest.fingerprints
-    full = [part for part in parts if part.rows >= PART_ROWS]
+    gone = pa.array([bytes.fromhex(id) for entry in history.tail for id in entry.forgotten], pa.binary(16))
+    full = [part for part in parts if part.rows >= PART_ROWS and not _has_any(store, part.name, gone)]
     versions = {part.name: part.version for part in parts} | {
         fingerprints_name(entry.number): entry.fingerprint_version for entry in history.tail
     }
     rest = [name for name in file_names(history) if name not in {part.name for part in full}]
     for version in sorted({versions[name] for name in rest}):
-        tables = (_whole(store, name) for name in rest if versions[name] == version)
+        tables = (_without(store, name, gone) for name in rest if versions[name] == version)
         full += write_parts(store, tables, f"{history.position:012}-v{version}", version)
     return full
 
@@ -231,8 +236,17 @@ def _cut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield held
 
 
-def _whole(store: Store, name: str) -> pa.Table:
-    return FingerprintFile(store, name).rows()
+def _has_any(store: Store, name: str, ids: pa.Array) -> bool:
+    if not len(ids):
+        return False
+    found = pc.is_in(FingerprintFile(store, name).rows(["article_id"])["article_id"], ids)
+    return bool(pc.any(found).as_py())
+
+
+def _without(store: Store, name: str, ids: pa.Array, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+    """The rows of a file but for those of some articles."""
+    rows = FingerprintFile(store, name).rows(columns)
+    return rows.filter(pc.invert(pc.is_in(rows["article_id"], ids))) if len(ids) else rows
 
 
 def without_fingerprints(history: History) -> int:

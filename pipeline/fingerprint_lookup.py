@@ -106,7 +106,9 @@ def look_up_near(store: Store, history: History, articles: Iterable[Article], lo
     places = _candidates(hits[:, counts[hits[2]] <= HOT], wanted)
     of_files = ((names[number], places[places[:, 0] == number, 1]) for number in np.unique(places[:, 0]).tolist())
     kept = (one for name, rows in of_files for one in _read(store, name, rows))
-    in_order = sorted(kept, key=lambda one: (one.batch, one.day, one.article_id))
+    forgotten = history.forgotten
+    left = (one for one in kept if one.article_id not in forgotten)
+    in_order = sorted(left, key=lambda one: (one.batch, one.day, one.article_id))
     return Past(in_order, frozenset(wanted.keys[counts > HOT].tolist()))
 
 
@@ -156,7 +158,8 @@ def kept_articles(store: Store, history: History, most: int) -> list[Kept]:
         if len(found) >= most:
             break
         rows = FingerprintFile(store, name).rows()
-        found += map(_kept, rows.slice(max(len(rows) - most, 0)).to_pylist())
+        kept = map(_kept, rows.slice(max(len(rows) - most, 0)).to_pylist())
+        found += (one for one in kept if one.article_id not in history.forgotten)
     return sorted(found, key=lambda one: (one.batch, one.day, one.article_id))[-most:]
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline.config import Config
 from pipeline.config_feeds import MOST_WITHOUT_CONTACT, FeedEntry
 from pipeline.feed_states import states_in
-from pipeline.terminal import visible
+from pipeline.terminal import hushed, visible
 from pipeline.warehouse import exists
 from schemas.errors import UsageError
 from schemas.feeds import Feed, FeedState
@@ -128,7 +128,7 @@ def _opml(data: bytes, path: str, tell: Tell) -> "Sequence[Listed]":
     except NotAList as error:
         raise UsageError(f"{path}: {error}") from None
     for problem in found.problems:
-        tell(f"{path}: {problem}")
+        tell(hushed(f"{path}: {problem}"))
     return found.feeds
 
 
@@ -138,7 +138,7 @@ def as_entry(options: str | dict[str, Any], where: str) -> FeedEntry:
         return FeedEntry.model_validate(options)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{visible(where)}: {visible(reason)}.") from None
+        raise UsageError(hushed(f"{visible(where)}: {visible(reason)}.")) from None
 
 
 class Followed(NamedTuple):

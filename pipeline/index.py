@@ -1,7 +1,7 @@
 """The index: every article ever committed, by identity and by content. Derived: the newest snapshot and the tail."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -67,15 +67,16 @@ def look_up(store: Store, history: History, texts: Iterable[str]) -> dict[str, l
         return {}
     keys = np.array(sorted({key for key, _ in wanted}), np.uint64)
     found: dict[str, list[Known]] = defaultdict(list)
+    forgotten = history.forgotten
     for name in names:
         for table in lookup(store, name, keys):
             for row in table.to_pylist():
                 if text := wanted.get((row["key"], row["check"])):
-                    found[text].append(_known(row))
+                    found[text].append(_known(row, forgotten))
     return {text: sorted(rows) for text, rows in found.items()}
 
 
-def _known(row: dict[str, Any]) -> Known:
+def _known(row: dict[str, Any], forgotten: Container[str]) -> Known:
     published = row["published_at"]
     return Known(
         batch=row["batch"],
@@ -85,6 +86,7 @@ def _known(row: dict[str, Any]) -> Known:
         original=row["original"],
         place=row["place"],
         published_at=published.astimezone(UTC) if published else None,
+        forgotten=row["article_id"].hex() in forgotten,
     )
 
 

@@ -27,6 +27,14 @@ FINGERPRINTS = "_newsbeam/fingerprints"
 Kind = TypeVar("Kind")
 
 
+class Replaced(Struct, frozen=True):
+    """A file of an earlier batch that takes the place of itself, and what it held before."""
+
+    file: File
+    rows_before: int
+    size_before: int
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One commit: the pieces of input that are in, the files that hold their rows, and the counts."""
 
@@ -46,6 +54,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Of the rules that the fingerprints were made by; 0 if none were made."""
     feeds: list[FeedState] = []
     """The new state of each feed that was polled, added or removed."""
+    forgotten: list[str] = []
+    """Ids of articles and copies whose rows were removed for good."""
+    replaced: list[Replaced] = []
+    """Files of earlier batches, without those rows."""
     format: int = FORMAT_VERSION
 
 
@@ -65,6 +77,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     fingerprints: list[Part] = []
     without_fingerprints: int = 0
     """Articles of batches that made no fingerprints."""
+    forgotten: list[str] = []
     format: int = FORMAT_VERSION
 
 
@@ -78,6 +91,11 @@ class History(Struct, frozen=True):
     def position(self) -> int:
         """The number of the last entry; 0 for an empty log."""
         return self.tail[-1].number if self.tail else self.manifest.number
+
+    @property
+    def forgotten(self) -> frozenset[str]:
+        """Ids of all articles and copies that were ever forgotten."""
+        return frozenset(self.manifest.forgotten).union(*(entry.forgotten for entry in self.tail))
 
 
 def entry_name(number: int) -> str:

@@ -137,12 +137,16 @@ class Session:
         ledger = Ledger(self._warehouse.store, self._warehouse.history, self._inputs)
         return [info for info in self._inputs if ledger.done(info).last]
 
-    def plan(self, most_records: int | None) -> Batch | None:
-        """The next batch, of files and then of what feeds bring; None when nothing is new."""
+    def plan(self, most_records: int | None, most_bytes: int | None = None) -> Batch | None:
+        """The next batch, of files and then of what feeds bring; None when nothing is new.
+
+        `most_bytes`: if it is to be smaller than the configuration says.
+        """
+        size = min(most_bytes or self.config.batch.bytes, self.config.batch.bytes)
         while True:
             began, token = time.time(), new_token(self.config.runner == "DirectRunner")
             try:
-                chunks = self.planner.batch(f"{STAGING}/{token}/spool", self.config.batch.bytes, most_records)
+                chunks = self.planner.batch(f"{STAGING}/{token}/spool", size, most_records)
             except BaseException:  # a signal, perhaps
                 self._warehouse.store.remove(f"{STAGING}/{token}")
                 raise

@@ -66,6 +66,7 @@ def fold(store: Store, history: History) -> None:
         index_rows=rows,
         fingerprints=folded_parts(store, history),
         without_fingerprints=without_fingerprints(history),
+        forgotten=sorted(history.forgotten),
     )
     store.create(manifest_name(number), msgspec.json.encode(manifest))
 

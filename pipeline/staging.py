@@ -57,10 +57,11 @@ def batch_of(token: str) -> str:
 def stage(store: Store, token: str, number: int, rows: Iterable[tuple[Table, Place, pa.Table]]) -> list[File]:
     """Write the rows of a batch where no reader sees them, while more are made. Durable when it returns."""
     with ThreadPoolExecutor(WRITERS) as pool:
-        return list(pool.map(lambda part: _stage_one(store, token, number, *part), rows))
+        return list(pool.map(lambda part: stage_one(store, token, number, *part), rows))
 
 
-def _stage_one(store: Store, token: str, number: int, table: Table, place: Place, rows: pa.Table) -> File:
+def stage_one(store: Store, token: str, number: int, table: Table, place: Place, rows: pa.Table) -> File:
+    """Write the rows of one file. Durable when it returns."""
     partition = dict(zip(table.partitions, place, strict=True))
     folder = "/".join(f"{name}={value}" for name, value in partition.items())
     statistics = [name for name in _STATISTICS if name in rows.column_names]
@@ -94,7 +95,7 @@ def _delta_statistics(rows: pa.Table) -> str:
 
 def stage_run(store: Store, token: str, run: Run, day: str) -> File:
     """Stage the batch's row in `runs`."""
-    return _stage_one(store, token, run.batch, TABLES["runs"], (day,), run_rows(run))
+    return stage_one(store, token, run.batch, TABLES["runs"], (day,), run_rows(run))
 
 
 def stage_index(store: Store, token: str, index: pa.Table) -> None:

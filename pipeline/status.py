@@ -101,6 +101,12 @@ class _File(Struct):
     partition: dict[str, str]
 
 
+class _Replaced(Struct):
+    file: _File
+    rows_before: int
+    size_before: int
+
+
 class _Entry(Struct):
     """What status asks of a log entry; the rest of it is skipped unread."""
 
@@ -109,6 +115,7 @@ class _Entry(Struct):
     run: Run
     topics: dict[str, int]
     files: list[_File]
+    replaced: list[_Replaced] = []
 
 
 class _Totals:
@@ -133,6 +140,10 @@ class _Totals:
         self.topics.update(entry.topics)
         for file in entry.files:
             self._add_file(file)
+        for one in entry.replaced:
+            size = self.tables[one.file.table]
+            size.rows += one.file.rows - one.rows_before
+            size.bytes += one.file.size - one.size_before
         if self.last and _process(self.last[-1]) != _process(entry):
             self.last = []
         self.last.append(entry)
@@ -204,8 +215,7 @@ def _entries(store: Store, history: History) -> Iterator[_Entry]:
                 for text in batch.column(0).to_pylist():
                     yield msgspec.json.decode(text, type=_Entry)
     for entry in history.tail:
-        files = [_File(file.table, file.rows, file.size, file.partition) for file in entry.files]
-        yield _Entry(entry.number, entry.token, entry.run, entry.topics, files)
+        yield msgspec.convert(entry, _Entry, from_attributes=True)
 
 
 def _process(entry: _Entry) -> str:

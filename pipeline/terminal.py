@@ -1,6 +1,9 @@
 """Texts for a person: what comes from outside is made harmless, numbers are made readable."""
 
+import re
 from collections.abc import Mapping
+
+_USER = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -8,6 +11,11 @@ def visible(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
+
+
+def hushed(text: str) -> str:
+    """The text without the names and passwords of addresses in it."""
+    return _USER.sub("…@", text)
 
 
 def _escaped(char: str) -> str:

@@ -68,7 +68,8 @@ def _position(store: Store) -> list[list[str]]:
 def _verify(store: Store) -> Findings:
     log, unread = read_log(store)
     log.done = published_upto(store, log)
-    reader, kept = Reader(store, log.complete), Kept()
+    reader, kept = Reader(store, log.complete), Kept(forgotten=log.forgotten)
+    reader.sound = not log.replacing
     problems = [*check_format(store), *unread, *check_end(store, log)]
     problems += [*check_accounting(log), *check_ledger(store, log), *check_taxonomies(log)]
     problems += check_feeds(store, log.manifest)

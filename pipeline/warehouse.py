@@ -14,6 +14,7 @@ from pipeline.log import STAGING, Entry, History, append, fingerprints_name, ind
 from pipeline.snapshots import fold, fold_due, last_run, remove_folded
 from pipeline.staging import WRITERS, batch_of, is_garbage, staged_fingerprints, staged_index
 from schemas.errors import UsageError, WorldError
+from schemas.records import File
 from schemas.tables import FORMAT_VERSION, TABLES, Table
 from transforms.files import Store, store_at
 
@@ -44,13 +45,14 @@ class Warehouse:
             if delta.done(self.store, TABLES["runs"]) < entry.number:
                 raise
 
-    def commit(self, entry: Entry) -> bool:
+    def commit(self, entry: Entry, may_fold: bool = True) -> bool:
         """Commit and publish a staged batch. False if its number was taken: then the batch is void.
 
         So it is if something staged was taken for garbage: its writer slept for a day, or was given up as dead.
-        A snapshot is made of the entries before it, so that whoever sent the batch finds it in the log.
+        A snapshot is made of the entries before it, so that whoever sent the batch finds it in the log; only the holder
+        of the lock `may_fold`.
         """
-        if fold_due(self.history):
+        if may_fold and fold_due(self.history):
             fold(self.store, self.refresh())
         there = {info.name for info in self.store.walk(f"{STAGING}/{batch_of(entry.token)}")}
         if not set(staged_names(entry)) <= there or not append(self.store, entry):
@@ -64,7 +66,12 @@ def staged_names(entry: Entry) -> list[str]:
     """Every file that a batch was staged in."""
     index = [staged_index(entry.token)] if entry.index_rows else []
     fingerprints = [staged_fingerprints(entry.token)] if entry.fingerprint_rows else []
-    return [*(file.staged for file in entry.files), *index, *fingerprints]
+    return [*(file.staged for file in _files(entry)), *index, *fingerprints]
+
+
+def _files(entry: Entry) -> list[File]:
+    """What a batch shows: its own files, and those of others that it replaces."""
+    return [*entry.files, *(one.file for one in entry.replaced)]
 
 
 def exists(root: str) -> bool:
@@ -162,7 +169,7 @@ def publish(store: Store, entry: Entry) -> None:
 
 
 def _publish_table(store: Store, entry: Entry, table: Table) -> None:
-    files = [file for file in entry.files if file.table == table.name]
+    files = [file for file in _files(entry) if file.table == table.name]
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(lambda file: store.move(file.staged, file.path), files))
     if files:

@@ -34,6 +34,9 @@ _DRAIN = 120.0
 _SILENCE = 300.0
 """Seconds without a tick or a commit after which a job that has begun is replaced."""
 _SAMPLED = 20
+_FIRST_BYTES = 1_000_000
+"""Of the first batch of a tick; each further one may have twice as much, up to `batch.bytes`. So a flood becomes rows
+from its first seconds on, and costs hardly more batches."""
 _FEEDS_EVERY = 60.0
 """Least seconds between two looks for feeds that are due; what a run may ask of a host holds for each look."""
 _TRIES = 5
@@ -141,11 +144,17 @@ class Ticks:
         self._summary.unreadable.clear()
         self._session.look(waiting, polls)
         self._polled = time.monotonic() if polls else self._polled
-        while not self._ended.is_set() and (batch := self._session.plan(None)):
-            names = {piece.input for chunk in batch.chunks for piece in chunk.pieces}
+        size = _FIRST_BYTES
+        while not self._ended.is_set() and (batch := self._session.plan(None, size)):
+            size *= 2
+            pieces = [piece for chunk in batch.chunks for piece in chunk.pieces]
             self._session.send(batch, engine if batch.chunks else without_articles)
             self._committed = time.monotonic()
+            names = {piece.input for piece in pieces}
             self._measure(info for info in waiting if info.name in names)
+            ended = {piece.input for piece in pieces if piece.last}
+            waiting = [info for info in waiting if info.name not in ended]
+            self._tell(waiting)
         self._session.close()
         self._done |= {(info.name, info.version) for info in self._session.finished()}
         self._flow.trouble = ""

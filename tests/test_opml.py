@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.following import listed
+from pipeline.following import as_entry, listed
+from schemas.errors import UsageError
 from transforms.opml import MOST_PROBLEMS, Listed, NotAList, parse_opml, write_opml
 
 
@@ -132,3 +133,15 @@ def test_published_lists(shared: Path) -> None:
                 lost += sum(named)
     assert (lists, broken) == (118, 80)
     assert (feeds, lost) == (1_572, 0)
+
+
+def test_passwords_are_not_told(tmp_path: Path) -> None:
+    """An address that holds one is refused, since it would stand in tables and messages; it is said without it."""
+    told: list[str] = []
+    twice = "<outline xmlUrl='https://me:hush@a.example/f'/>" * 2
+    (tmp_path / "a.opml").write_bytes(opml(twice, "<outline xmlUrl='https://b.example/f'/>"))
+    (tmp_path / "a.txt").write_text("https://me:hush@a.example/f")
+    assert [one.url for one in listed(str(tmp_path / "a.opml"), (), told.append)] == ["https://b.example/f"]
+    with pytest.raises(UsageError) as refused:
+        as_entry("https://me:hush@a.example/f", "https://me:hush@a.example/f")
+    assert "hush" not in f"{told} {refused.value}" and "…@a.example" in str(refused.value)

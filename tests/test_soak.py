@@ -74,7 +74,8 @@ class Seen:
         if writer.is_alive() and time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
             self._look_at_memory()
-        return not writer.is_alive() and self.articles() == sum(one.articles for one in writer.arrivals)
+        ended, articles = not writer.is_alive(), self.articles()
+        return ended and articles == sum(one.articles for one in writer.arrivals)
 
     def _look_at_memory(self) -> None:
         below = descendants_named(self._process.pid, "pipeline.worker")
@@ -85,7 +86,7 @@ class Seen:
 
     def articles(self) -> int:
         """Articles in complete batches, just now."""
-        new = [path for path in self._tables.glob("runs/*/*.parquet") if path.name not in self._runs]
+        new = [path for path in self._tables.glob("runs/date=*/*.parquet") if path.name not in self._runs]
         for path in new:
             self._runs[path.name] = pq.read_table(path, columns=["read"])["read"].to_pylist()[0]
         if new:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,6 +17,7 @@ from pipeline.log import LOG, STAGING
 from schemas.errors import WorldError
 from tests.command import kill, newsbeam, start
 from tests.engines import Server, answers, minio_found
+from tests.engines.cutting_proxy import Fault, cutting
 from tests.fresh_news import fresh_news
 from tests.plain import plain_config, plain_run
 from tests.stories import stories, write_jsonl
@@ -23,6 +26,7 @@ from transforms import s3
 from transforms.files import asked, store_at
 from transforms.s3 import S3Store
 
+FAULTS: tuple[Fault, ...] = ("request", "answer", "half")
 MOMENT = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -76,6 +80,30 @@ def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.Fixtur
 
 
 @pytest.mark.engines
+def test_connections_are_cut(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten requests one is lost, or its answer is, or half of it: all are repeated, and the tables are exact."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance, cuts = random.Random(seed), Counter[str]()
+
+    def choose(method: str, path: str) -> Fault:
+        fault = chance.choice(FAULTS) if chance.random() < 0.1 else ""
+        cuts[f"{method} {fault}"] += bool(fault)
+        return fault
+
+    monkeypatch.setattr(s3, "_PAUSE", 0.1)
+    write_jsonl(tmp_path / "in.jsonl.gz", islice(fresh_news(29, lambda: MOMENT), 300))
+    plain_run(plain_config(tmp_path, tmp_path / "out", "in.jsonl.gz", batch={"bytes": 100_000}))
+    with cutting(os.environ["AWS_ENDPOINT_URL"], choose) as url, monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        plain_run(plain_config(tmp_path, "s3://news/cut", "in.jsonl.gz", batch={"bytes": 100_000}))
+        assert not list(store_at("s3://news/cut").walk("_newsbeam/staging"))
+    print(f"cut: {+cuts}")
+    assert all_rows("s3://news/cut", delta=True) == all_rows(tmp_path / "out")
+    newsbeam("verify", "--output", "s3://news/cut")
+
+
+@pytest.mark.engines
 def test_a_batch_costs_what_the_first_one_did(server: Server, tmp_path: Path) -> None:
     """However many batches are there: revisions, copies and look-ups list no folder that grows."""
     config = plain_config(tmp_path, "s3://news/cost")
@@ -113,7 +141,7 @@ MOMENTS: dict[str, tuple[str, str, int, bool]] = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_away_at_a_moment(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """It stays away for longer than is waited; what was committed is safe, and the next run finishes."""
-    name, folder, number, behind = MOMENTS[moment]
+    name, folder, call, behind = MOMENTS[moment]
     (tmp_path / "in").mkdir()
     monkeypatch.setattr("pipeline.lock.process_lives", lambda pid: False)  # of the run that ended
     monkeypatch.setattr(s3, "PATIENCE", timedelta(seconds=2))
@@ -131,7 +159,7 @@ def test_away_at_a_moment(server: Server, tmp_path: Path, monkeypatch: pytest.Mo
         server.kill()
 
     with monkeypatch.context() as patch:
-        patch.setattr(S3Store, name, at_call(getattr(S3Store, name), folder, number, behind, kill))
+        patch.setattr(S3Store, name, at_call(getattr(S3Store, name), folder, call, behind, kill))
         with pytest.raises(WorldError, match=r"What was committed is safe; .*run the same command again"):
             plain_run(config)
     assert began and time.monotonic() - began < 120

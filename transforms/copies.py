@@ -38,6 +38,8 @@ class Known(NamedTuple):
     """The batch that brought the canonical article."""
     place: str
     published_at: datetime | None = None
+    forgotten: bool = False
+    """Whether its row was removed for good: its words are not there any more, and must not come back."""
 
 
 class Text(NamedTuple):
@@ -83,9 +85,10 @@ def decide(
 ) -> list[Article]:
     """The articles, in the order given, each with its outcome.
 
-    Identity and content known: `known`. Content known: a copy by `exact`. Identity known: a copy by `url` if it is a
-    lesser form of what stands there, else a revision. Of the others, and of pages that now carry another story, those
-    that are near copies of a kept article. History beats the batch, and within it the earlier article.
+    Identity and content known: `known`; so is what has the identity or the content of a forgotten article. Content
+    known: a copy by `exact`. Identity known: a copy by `url` if it is a lesser form of what stands there, else a
+    revision. Of the others, and of pages that now carry another story, those that are near copies of a kept article.
+    History beats the batch, and within it the earlier article.
     `text_of` gives the words of a canonical article of history; `past` what history has that may be nearly the same.
     """
     common = overlap(articles, past) if rules.mode == "near" else Overlap()
@@ -150,6 +153,9 @@ class _Decision:
         same_content = self._seen.get(by_content(article), []) if self._rules.mode != "off" else []
         if any(known.article_id == article.article_id for known in same_identity):
             return replace(article, outcome="known")
+        if any(known.forgotten and known.article_id == known.canonical for known in (*same_identity, *same_content)):
+            return replace(article, outcome="known")
+        same_identity = [known for known in same_identity if not known.forgotten]
         if same_content:
             return _as_copy(article, same_content[0], "exact", 1.0)
         if not same_identity:

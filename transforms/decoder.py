@@ -130,19 +130,20 @@ class FastNer:
         if reason:
             raise ValueError(reason)
         self._nlp = nlp
-        self._max_types, self._max_pieces = max_types, max_pieces
         self._embed = encoder.with_numpy(_tok2vec(nlp).get_ref("embed"))
         wanted = encoder.attributes(self._embed, nlp.vocab.vectors)
         self._getters = pieces.attribute_getters(nlp.vocab, wanted)
         self._layers, lacking = encoder.read_layers(_tok2vec(nlp).get_ref("encode"))
         self._encoder = encoder_for(self._layers)
         self._parser = _Parser(nlp.get_pipe("ner"), lacking)
-        self._start_afresh()
+        tokenizer = pieces.own_tokenizer(nlp.tokenizer, self._getters)
+        self._types = Types(self._embed, self._layers[0], tokenizer.vocab, max_types)
+        self._pieces = Pieces(tokenizer, self._types.number, max_pieces)
 
     def _start_afresh(self) -> None:
         tokenizer = pieces.own_tokenizer(self._nlp.tokenizer, self._getters)
-        self._types = Types(self._embed, self._layers[0], tokenizer.vocab, self._max_types)
-        self._pieces = Pieces(tokenizer, self._types.number, self._max_pieces)
+        self._types.start_afresh(tokenizer.vocab)
+        self._pieces.start_afresh(tokenizer)
 
     def ents(self, texts: Sequence[str], batch: int = 256) -> list[list[Span]]:
         """The entities of each text, in order; `batch` texts are computed together, 256 to 512 being fastest.

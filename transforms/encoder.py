@@ -174,6 +174,11 @@ class Types:
         """Whether it is time to start afresh."""
         return self._used > self._limit
 
+    def start_afresh(self, vocab: Vocab) -> None:
+        """Forget all tokens but the padding, and keep the memory: given back each time, it would never be level."""
+        self._vocab, self._used = vocab, 1
+        self._numbers.clear()
+
     def number(self, orths: npt.NDArray[np.uint64], norms: npt.NDArray[np.uint64], spaces: Flags) -> Ints:
         """The numbers of tokens by spaCy's hashes of spelling and norm, whose strings the vocab must hold just now."""
         keys = list(zip(orths.tolist(), norms.tolist(), strict=True))

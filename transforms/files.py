@@ -10,11 +10,13 @@ import shutil
 import stat
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from schemas.errors import WorldError
+
+Kind = TypeVar("Kind")
 
 
 class Info(NamedTuple):
@@ -84,6 +86,9 @@ class Store(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file or folder, if it is there."""
+
+    def patiently(self, ask: Callable[[], Kind]) -> Kind:
+        """What another library asks of this place; repeated while an object store is away, so it must be repeatable."""
 
 
 def store_at(root: str) -> Store:
@@ -220,6 +225,9 @@ class LocalStore:
             shutil.rmtree(path, ignore_errors=True)
         else:
             Path(path).unlink(missing_ok=True)
+
+    def patiently(self, ask: Callable[[], Kind]) -> Kind:
+        return ask()
 
     def _draft(self, name: str, data: bytes) -> str:
         """A durable file beside `name` that holds the data; hidden, so that no reader of the folder takes it."""

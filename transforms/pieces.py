@@ -206,6 +206,13 @@ class Pieces:
         used = max(len(self._pieces), len(self._tokens) // 2, self._characters // 32)
         return used > self._limit
 
+    def start_afresh(self, tokenizer: Tokenizer) -> None:
+        """Forget all pieces, keep the memory, and go on with a tokenizer of the same rules."""
+        self._tokenizer, self._characters = tokenizer, 0
+        self._numbers.clear()
+        self._pieces.clear()
+        self._tokens.clear()
+
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """Exactly spaCy's tokens, but for runs of more than LONGEST characters without white space.
 
@@ -325,6 +332,10 @@ class Rows:
     def used(self) -> npt.NDArray[np.void]:
         """All records so far: a view that is stale after the next `add`."""
         return self._array[: self._used]
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self._used = 0
 
     def add(self, records: npt.NDArray[np.void]) -> None:
         """Append records."""

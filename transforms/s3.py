@@ -8,18 +8,18 @@ import configparser
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
-    GenericError,
     NotFoundError,
     PermissionDeniedError,
     PreconditionError,
@@ -31,7 +31,7 @@ from schemas.errors import WorldError
 from transforms.files import Info, requests
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import RetryConfig
 
 SCHEME = "s3://"
@@ -41,6 +41,11 @@ PATIENCE = timedelta(minutes=3)
 """How long a request is repeated while the server is away."""
 _FIRST = timedelta(seconds=5)
 _TRIES = 100
+_PAUSE = 0.5
+"""Seconds before a request is repeated that the client gave up."""
+_AT_ONCE = 1000
+"""Objects that a server deletes in one request."""
+Kind = TypeVar("Kind")
 _away: set[str] = set()
 """Stores that did not answer in all that time: whoever tidies up after that does not wait as long again."""
 
@@ -61,101 +66,102 @@ class S3Store:
             "retry_timeout": f"{PATIENCE.total_seconds():.0f}s",
         }
 
-    @property
-    def _client(self) -> Client:
-        """Patient, but for a server that was just waited for in vain."""
-        return _client(self._bucket, self._settings, _FIRST if self.root in _away else PATIENCE)
-
     def check(self) -> None:
-        client = _client(self._bucket, self._settings, _FIRST)
-        with self._explained("", "list"):
-            next(iter(obstore.list(client, self._key("") or None, chunk_size=1)), None)
+        self._ask(
+            "list",
+            "",
+            lambda client: next(iter(obstore.list(client, self._key("") or None, chunk_size=1)), None),
+            _FIRST,
+        )
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
 
     def open(self, name: str) -> BinaryIO:
-        with self._explained(name, "get"):
-            first = obstore.get(self._client, self._key(name), options={"range": (0, BLOCK)})
-            head, size = bytes(first.bytes()), first.meta["size"]
-        if size <= len(head):
-            return io.BytesIO(head)
+        def head(client: Client) -> tuple[bytes, int]:
+            first = obstore.get(client, self._key(name), options={"range": (0, BLOCK)})
+            return bytes(first.bytes()), first.meta["size"]
+
+        data, size = self._ask("get", name, head)
+        if size <= len(data):
+            return io.BytesIO(data)
         return cast(BinaryIO, io.BufferedReader(_Ranges(self, name, size), BLOCK))
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        with self._explained(name, "get"):
-            if length is None:
-                return bytes(obstore.get(self._client, self._key(name), options={"range": {"offset": offset}}).bytes())
-            if length == 0:
-                return b""
-            return bytes(obstore.get_range(self._client, self._key(name), start=offset, length=length))
+        key = self._key(name)
+        if length == 0:
+            return b""
+        if length is None:
+            tail: GetOptions = {"range": {"offset": offset}}
+            return self._ask("get", name, lambda client: bytes(obstore.get(client, key, options=tail).bytes()))
+        return self._ask("get", name, lambda client: bytes(obstore.get_range(client, key, start=offset, length=length)))
 
     def info(self, name: str) -> Info | None:
         if not name:
             return None
         try:
-            with self._explained(name, "head"):
-                return self._info(obstore.head(self._client, self._key(name)))
+            return self._info(self._ask("head", name, lambda client: obstore.head(client, self._key(name))))
         except FileNotFoundError:
             return None
 
     def walk(self, folder: str = "") -> Iterator[Info]:
-        with self._explained(folder, "list"):
-            pages = obstore.list(self._client, self._key(folder) or None, chunk_size=1000)
-            found = sorted((self._info(meta) for page in pages for meta in page), key=lambda info: info.name)
+        found = sorted(map(self._info, self._below(folder, self._key(folder) or None)), key=lambda info: info.name)
         below = len(folder) + 1 if folder else 0
         for info in found:
             if not any(part[:1] in "._" for part in info.name[below:].split("/")):
                 yield info
 
+    def _below(self, name: str, prefix: str | None) -> "list[ObjectMeta]":
+        def listed(client: Client) -> "list[ObjectMeta]":
+            return [meta for page in obstore.list(client, prefix, chunk_size=1000) for meta in page]
+
+        return self._ask("list", name, listed)
+
     def names(self, folder: str) -> list[str]:
         key = self._key(folder)
-        with self._explained(folder, "list"):
-            found = obstore.list_with_delimiter(self._client, key or None)
+        found = self._ask("list", folder, lambda client: obstore.list_with_delimiter(client, key or None))
         paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
         return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
     def create(self, name: str, data: bytes) -> bool:
-        try:
-            with self._explained(name, "put"):
-                obstore.put(self._client, self._key(name), data, mode="create", use_multipart=False)
-        except FileExistsError:
-            # An answer may be lost and the request be repeated: what stands there is then our own.
-            return self.read(name) == data
-        return True
+        def put(client: Client) -> object:
+            return obstore.put(client, self._key(name), data, mode="create", use_multipart=False)
+
+        for _ in range(_TRIES):
+            try:
+                self._ask("put", name, put)
+            except FileExistsError:
+                # An answer may be lost and the request be repeated: what stands there is then our own.
+                # If nothing does, it was just removed, or two writers were refused at once.
+                with suppress(FileNotFoundError):
+                    return self.read(name) == data
+            else:
+                return True
+        return False
 
     def write(self, name: str, data: bytes) -> None:
-        with self._explained(name, "put"):
-            obstore.put(self._client, self._key(name), data)
+        self._ask("put", name, lambda client: obstore.put(client, self._key(name), data))
 
     def writer(self, name: str) -> BinaryIO:
-        with self._explained(name, "put"):
-            return cast(BinaryIO, obstore.open_writer(self._client, self._key(name)))
+        return _Upload(self, name)
 
     def move(self, name: str, to: str) -> None:
         try:
-            with self._explained(name, "copy"):
-                obstore.copy(self._client, self._key(name), self._key(to))
+            self._ask("copy", name, lambda client: obstore.copy(client, self._key(name), self._key(to)))
         except FileNotFoundError:
             if self.info(to) is None:
                 raise
-        with self._explained(name, "delete"):
-            obstore.delete(self._client, self._key(name))
+        self._ask("delete", name, lambda client: obstore.delete(client, self._key(name)))
 
     def sync(self, name: str) -> None:
         """Nothing to wait for."""
 
     def remove(self, name: str) -> None:
         key = self._key(name)
-        with self._explained(name, "list"):
-            # The server looks for keys that begin so; obstore only gives what is below the folder.
-            below = [meta["path"] for page in obstore.list(self._client, key, chunk_size=1000) for meta in page]
-        with self._explained(name, "delete"):
-            try:
-                obstore.delete(self._client, [*below, key])
-            except GenericError:  # many at once are a POST, which the client never repeats; one by one it does
-                for one in (*below, key):
-                    obstore.delete(self._client, one)
+        # The server looks for keys that begin so; obstore only gives what is below the folder.
+        keys = [*(meta["path"] for meta in self._below(name, key)), key]
+        for first in range(0, len(keys), _AT_ONCE):
+            self._ask("delete", name, partial(obstore.delete, paths=keys[first : first + _AT_ONCE]))
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}" if self._folder and name else name or self._folder
@@ -164,21 +170,65 @@ class S3Store:
         name = meta["path"].removeprefix(f"{self._folder}/" if self._folder else "")
         return Info(name, meta["size"], f"{meta['size']}-{meta['e_tag']}", meta["last_modified"].timestamp() // 1)
 
-    @contextmanager
-    def _explained(self, name: str, kind: str = "") -> Iterator[None]:
-        """The store's errors as ours, and the request counted."""
-        if kind:
+    def patiently(self, ask: Callable[[], Kind], patience: timedelta | None = None) -> Kind:
+        patience = patience or self._patience
+        deadline = time.monotonic() + patience.total_seconds()
+        while True:
+            try:
+                answer = ask()
+            except Exception as error:
+                if not passes(str(error)):
+                    raise
+                if time.monotonic() > deadline:
+                    _away.add(self.root)
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                _away.discard(self.root)
+                return answer
+
+    @property
+    def _patience(self) -> timedelta:
+        return _FIRST if self.root in _away else PATIENCE
+
+    def _ask(self, kind: str, name: str, request: Callable[[Client], Kind], patience: timedelta | None = None) -> Kind:
+        """The answer to a request, which is counted, and repeated while the server is away; its errors as ours.
+
+        The client by itself repeats neither what was cut off in the midst of its answer nor what it takes for unsafe
+        to repeat. All that is asked here is safe: to write, copy or delete the same again, and to compare (`create`).
+        """
+        client = _client(self._bucket, self._settings, patience or self._patience)
+
+        def ask() -> Kind:
             requests[kind] += 1
+            return request(client)
+
         try:
-            yield
-            _away.discard(self.root)
+            return self.patiently(ask, patience)
         except (NotFoundError, FileNotFoundError) as error:
             raise FileNotFoundError(2, "No such object", self.path(name)) from error
         except (AlreadyExistsError, PreconditionError) as error:
             raise FileExistsError(17, "Object exists", self.path(name)) from error
         except BaseError as error:
-            _away.add(self.root)
             raise WorldError(f"{self.root}: {_sentence(error)}") from error
+
+
+def passes(error: str) -> bool:
+    """Whether what a store's client says is trouble of the network or the server, rather than of what was asked."""
+    return bool(re.search(r"HTTP error|status code: 5\d\d|error sending request|response body", error))
+
+
+class _Upload(io.BytesIO):
+    """A new object, sent when it is closed: what is sent in parts meanwhile could not be repeated."""
+
+    def __init__(self, store: S3Store, name: str) -> None:
+        super().__init__()
+        self._store, self._name = store, name
+
+    def close(self) -> None:
+        if not self.closed:
+            self._store.write(self._name, self.getvalue())
+        super().close()
 
 
 class _Ranges(io.RawIOBase):
