@@ -158,6 +158,10 @@ def _why(row: dict[str, Any]) -> str:
             return "A copy by `containment`: the longer text has most of the shorter one, and the numbers agree."
         case "edit-ratio":
             return "A copy by `edit-ratio`: letter by letter the texts are nearly the same, and the numbers agree."
+        case "same-words":
+            return "A copy by `same-words`: nearly all words of one text stand in the other, and the numbers agree."
+        case "same-figures":
+            return "A copy by `same-figures`: nearly all exact figures of one text stand in the other."
     return f"A copy by `{row['method']}` of the article that was kept."
 
 

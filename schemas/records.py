@@ -41,7 +41,8 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     method: Annotated[
         str,
         "how the copy was recognised: url (a lesser form of the same page), exact (same content), jaccard (most of "
-        "their three-word runs), containment (most of the shorter text's) or edit-ratio (letter by letter)",
+        "their three-word runs), containment (most of the shorter text's), edit-ratio (letter by letter), same-words "
+        "(nearly all words of one of them) or same-figures (at least four exact figures)",
     ]
     similarity: Annotated[float, "0 to 1, by the method; 1 for exact copies"]
     jaccard: Annotated[float | None, "shared part of the three-word runs of both texts, estimated; of near copies"] = (

@@ -36,7 +36,8 @@ from transforms.near import Rules
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SEED = 20260131
 ORIGINALS = 300
-DEFAULT, STRICT = Rules(), Rules(jaccard=0.8, containment=0.95, edit_ratio=0.97)
+DEFAULT = Rules()
+STRICT = Rules(jaccard=0.8, containment=0.95, edit_ratio=0.97, same_words=1.0, same_figures=1.0)
 Clusters = Callable[[Sequence[str]], list[list[int]]]
 
 
