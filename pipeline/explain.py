@@ -149,7 +149,7 @@ def _why(row: dict[str, Any]) -> str:
         case None:
             return "Kept: when it came, nothing had its identity, and nothing had its words."
         case "exact":
-            return "A copy by `exact`: the same words, under another identity, as the article that was kept."
+            return "A copy by `exact`: under another identity the words of the article that was kept, or of a copy."
         case "url":
             return "A copy by `url`: the same page in a lesser form, with less text or with trivial changes."
         case "jaccard":
