@@ -13,7 +13,7 @@ from pipeline.checks_rows import ID, Reader, Row, check_nulls, common_mistakes
 from pipeline.sorted_files import key_pair
 from pipeline.terminal import number_of
 from schemas.records import Article
-from transforms.copies import by_identity
+from transforms.copies import by_content, by_identity
 
 
 def check_copies(reader: Reader, kept: Kept) -> Iterator[Finding]:
@@ -45,9 +45,12 @@ class _Places:
         self._kept.copies.add(id)
         self._kept.originals.add(original)
         if folder := self.of(original):
-            key = key_pair(by_identity(Article(identity=row["identity"])))
-            self._kept.index.add(digest(*key, id, original, row["original_batch"], folder, row["batch"]))
-            self._kept.index_owners.add(id)
+            article = Article(identity=row["identity"], content_hash=row["content_hash"])
+            is_near = row["jaccard"] is not None
+            for text in (by_identity(article), by_content(article))[: 1 + is_near]:
+                where = row["original_batch"], folder, row["batch"]
+                self._kept.index.add(digest(*key_pair(text), id, original, *where))
+                self._kept.index_owners.add(id)
 
 
 def _check_copies(file: LoggedFile, places: _Places, tally: Tally, rows: pa.RecordBatch, batch: Logged) -> None:

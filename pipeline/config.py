@@ -70,7 +70,13 @@ class Dedup(_Section):
     )
     containment: float = Field(0.6, gt=0, le=1, description="... or this part of the shorter text's, ...")
     edit_ratio: float = Field(
-        0.75, gt=0, le=1, description="... or this likeness letter by letter, if a fifth of the runs is common."
+        0.75, gt=0, le=1, description="... or this likeness letter by letter, if a fifth of the runs is common, ..."
+    )
+    same_words: float = Field(
+        0.9, gt=0, le=1, description="... or, likewise, this part of the different words of one of them, ..."
+    )
+    same_figures: float = Field(
+        0.75, gt=0, le=1, description="... or of its figures of three digits and more, if four are common."
     )
 
     def rules(self) -> Rules:

@@ -160,7 +160,7 @@ def _why(row: dict[str, Any]) -> str:
         case None:
             return "Kept: when it came, nothing had its identity, and nothing had its words."
         case "exact":
-            return "A copy by `exact`: the same words, under another identity, as the article that was kept."
+            return "A copy by `exact`: under another identity the words of the article that was kept, or of a copy."
         case "url":
             return "A copy by `url`: the same page in a lesser form, with less text or with trivial changes."
         case "jaccard":
@@ -169,6 +169,10 @@ def _why(row: dict[str, Any]) -> str:
             return "A copy by `containment`: the longer text has most of the shorter one, and the numbers agree."
         case "edit-ratio":
             return "A copy by `edit-ratio`: letter by letter the texts are nearly the same, and the numbers agree."
+        case "same-words":
+            return "A copy by `same-words`: nearly all words of one text stand in the other, and the numbers agree."
+        case "same-figures":
+            return "A copy by `same-figures`: nearly all exact figures of one text stand in the other."
     return f"A copy by `{row['method']}` of the article that was kept."
 
 

@@ -15,7 +15,7 @@ from pipeline.log import History, index_name, snapshot_name
 from pipeline.sorted_files import KEY_FIELDS, key_pair, lookup, sorted_by_key
 from schemas.errors import WorldError
 from schemas.records import Article
-from transforms.copies import Known, Text, by_content, by_identity, order
+from transforms.copies import Known, Text, known_by, order
 from transforms.files import Store
 from transforms.rows import place_of
 
@@ -37,20 +37,16 @@ SCHEMA = pa.schema(
 def index_table(articles: Sequence[Article], now: datetime, batch: int) -> pa.Table:
     """The index rows of a batch's articles, sorted by key.
 
-    A unique article stands under its identity and its content, a copy under its identity alone.
+    Each article stands under what it is `known_by`.
     """
     places = {article.article_id: place_of(article, now) for article in articles if article.outcome == "unique"}
     rows = []
     for rank, article in enumerate(sorted(articles, key=order)):
-        if article.outcome not in ("unique", "duplicate"):
-            continue
         canonical = article.copy.duplicate_of if article.copy else article.article_id
         place = places.get(canonical) or (article.copy.place if article.copy else "")
         original = article.copy.original_batch if article.copy else batch
         ids = bytes.fromhex(article.article_id), bytes.fromhex(canonical), original
-        rows.append((*key_pair(by_identity(article)), *ids, place, batch, rank, article.published_at))
-        if article.outcome == "unique":
-            rows.append((*key_pair(by_content(article)), *ids, place, batch, rank, article.published_at))
+        rows += [(*key_pair(text), *ids, place, batch, rank, article.published_at) for text in known_by(article)]
     if not rows:
         return SCHEMA.empty_table()
     columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]

@@ -40,8 +40,9 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     duplicate_of: Annotated[str, "article_id of the unique article that this is a copy of"]
     method: Annotated[
         str,
-        "how the copy was recognised: url (a lesser form of the same page), exact (same content), jaccard (most of "
-        "their three-word runs), containment (most of the shorter text's) or edit-ratio (letter by letter)",
+        "how the copy was recognised: url (a lesser form of the same page), exact (same content as it or as a near "
+        "copy of it), jaccard (most of their three-word runs), containment (most of the shorter text's), edit-ratio "
+        "(letter by letter), same-words (nearly all words of one of them) or same-figures (four exact figures or more)",
     ]
     similarity: Annotated[float, "0 to 1, by the method; 1 for exact copies"]
     jaccard: Annotated[float | None, "shared part of the three-word runs of both texts, estimated; of near copies"] = (
@@ -58,6 +59,11 @@ class Copy(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     ] = None
     # Where the index finds the unique article; empty if it is in the same batch. Not a column.
     place: str = ""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the texts differ, and were compared."""
+        return self.jaccard is not None
 
 
 class Letter(Struct, frozen=True, kw_only=True, gc=False, array_like=True):

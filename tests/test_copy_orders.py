@@ -95,6 +95,8 @@ def is_verified(row: dict[str, object]) -> bool:
         "jaccard": jaccard >= Rules.jaccard,
         "containment": containment >= Rules.containment and int(str(row["samples"])) >= LEAST_SAMPLES,
         "edit-ratio": similarity >= Rules.edit_ratio,
+        "same-words": similarity >= Rules.same_words,
+        "same-figures": similarity >= Rules.same_figures,
     }[str(row["method"])]
 
 

@@ -126,6 +126,63 @@ def test_the_number_test(tokens: int, shared: int, replaced: int, expected: bool
     assert is_template(tokens, shared, replaced) == expected
 
 
+def method(one: str, other: str, rules: Rules = Rules()) -> str:  # noqa: B008 - frozen
+    copy = decided([article(0, one), article(1, other)], rules)[1].copy
+    return copy.method if copy else ""
+
+
+FERRY = (
+    "Northgate Ferries said it completed the purchase of privately held Osthaven Lines. Terms of the acquisition were "
+    "not disclosed. Osthaven Lines runs twelve ships to the islands and had sales of about 23 million crowns last year."
+)
+
+
+def test_a_short_text_in_the_same_words_is_a_copy() -> None:
+    shortened = (
+        "Northgate Ferries completed the acquisition of privately held Osthaven Lines, which runs twelve ships to the "
+        "islands and had sales of about 23 million crowns last year, Northgate said. Terms were not disclosed."
+    )
+    elsewhere = FERRY.replace("Northgate Ferries", "Wessel Banking").replace("Osthaven Lines", "Calder Credit")
+    assert method(FERRY, shortened) == "same-words"
+    assert method(FERRY, shortened, Rules(same_words=1.0)) == ""
+    assert near.same_words(FERRY, elsewhere) < 0.9 <= near.same_words(FERRY, shortened)
+    assert near.same_words("", FERRY) == 0
+
+
+def balance(*figures: str) -> str:
+    return (
+        "Third quarter. Profit per share {} against a loss of {} crowns. Net profit {} against a loss of {}. "
+        "Sales {} against {}. Nine months: net loss {} against {}. Sales {} against {}."
+    ).format(*figures)
+
+
+FIRST = ("0.20", "2.20", "2,915", "43,512", "1,660,000", "951,340", "578,911", "713,372", "5,112,148", "3,659,612")
+MENDED = ("nil", "two", "2,915", "43,512", "1,660,300", "951,340", "578,911", "713,372", "5,112,148", "3,659,612")
+NEXT = ("0.31", "0.20", "4,415", "2,915", "1,791,300", "1,660,300", "374,496", "612,337", "6,903,448", "4,711,020")
+
+
+def test_tables_with_the_same_exact_figures_are_one_whatever_was_mended() -> None:
+    first, mended, following = (balance(*figures) for figures in (FIRST, MENDED, NEXT))
+    mended = mended.replace("Sales", "Revenues").replace("Nine months", "Year to date")
+    assert method(first, mended) == "same-figures"
+    assert method(first, mended, Rules(same_figures=1.0)) == ""
+    assert method(first, following) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("", "", 0.0),
+        ("1234 567 89.1 4.56", "1234 567 89.1 4.56 777 888", 1.0),
+        ("1234 567 89.1 4.56 999", "1234 567 89.1 4.56 777", 0.8),
+        ("1234 567 89.1", "1234 567 89.1", 0.0),  # too few
+        ("2026 1987 100 2,000 5,600 12", "2026 1987 100 2,000 5,600 12", 0.0),  # years and round ones
+    ],
+)
+def test_same_figures(one: str, other: str, expected: float) -> None:
+    assert near.same_figures(one, other) == expected
+
+
 def test_misread_numbers_are_no_other_numbers() -> None:
     clean = market(41.2, 3, 812, 9100, 7700)
     noisy = clean.replace("812", "8l2").replace("closed", "c1osed").replace("below", "be1ow").replace("while", "whi1e")
@@ -191,8 +248,8 @@ def test_dissimilar_long_texts_cost_what_their_length_does() -> None:
 @pytest.mark.skipif(not REUTERS.exists(), reason="the folder of shared test material is absent")
 def test_quality_on_the_half_that_was_not_used_for_tuning() -> None:
     """The figures of docs/copies.md, with room for the seed."""
-    precision, recall = look_alikes(newsbeam, "test")
-    assert precision >= 0.90 and recall >= 0.94
+    precision, recall = look_alikes(newsbeam)["test"]
+    assert precision >= 0.90 and recall >= 0.95
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     found = perturbed_copies(newsbeam, "test", seed)

@@ -178,6 +178,51 @@ def test_the_look_back_ends(tmp_path: Path) -> None:
     assert len(table(run(tmp_path / "one", together, dedup={"look_back": 7}), "duplicates")) == 0
 
 
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_the_words_of_a_near_copy_are_known_however_late_they_come_again(parts: int, tmp_path: Path) -> None:
+    (text,) = texts(4, 1)
+    edited = text + " Anew."
+    rows = [
+        story("https://a.example/1", 1, text),
+        story("https://b.example/1", 6, edited),
+        story("https://c.example/1", 12, edited),  # too far from the first to be compared with it
+    ]
+    output = run(tmp_path, cut(rows, parts), dedup={"look_back": 7})
+    (kept,) = table(output, "articles")
+    found = {row["identity"]: (row["method"], row["duplicate_of"]) for row in table(output, "duplicates")}
+    assert found == {
+        "https://b.example/1": ("jaccard", kept["article_id"]),
+        "https://c.example/1": ("exact", kept["article_id"]),
+    }
+
+
+def test_a_page_that_takes_on_the_words_of_its_copy_is_revised(tmp_path: Path) -> None:
+    (text,) = texts(4, 1)
+    rows = [
+        story("https://a.example/1", 1, text),
+        story("https://b.example/1", 2, text + RESIGNED),
+        story("https://a.example/1", 3, text + RESIGNED),
+    ]
+    output = run(tmp_path, cut(rows, 2))
+    first, second = sorted(table(output, "articles"), key=lambda row: str(row["published_at"]))
+    assert second["revises"] == first["article_id"]
+    assert [row["identity"] for row in table(output, "duplicates")] == ["https://b.example/1"]
+
+
+def test_the_words_of_a_lesser_form_are_nobodys(tmp_path: Path) -> None:
+    """A teaser says too little: elsewhere it may belong to another story."""
+    (text,) = texts(4, 1)
+    teaser = " ".join(text.split(" ")[:8])
+    rows = [
+        story("https://a.example/1", 1, text),
+        story("https://a.example/1", 2, teaser),
+        story("https://b.example/1", 3, teaser),
+    ]
+    output = run(tmp_path, cut(rows, 2))
+    assert [row["method"] for row in table(output, "duplicates")] == ["url"]
+    assert len(table(output, "articles")) == 2
+
+
 @pytest.mark.parametrize(("mode", "copies"), [("near", 2), ("exact", 1), ("off", 0)])
 def test_modes(mode: str, copies: int, tmp_path: Path) -> None:
     (text,) = texts(5, 1)

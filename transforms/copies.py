@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -59,6 +59,17 @@ def by_content(article: Article) -> str:
     return f"content {article.content_hash}"
 
 
+def known_by(article: Article) -> list[str]:
+    """The texts under which a decided article is known to those that come later.
+
+    A kept article and a near copy by identity and by content; other copies by identity alone, since their words are
+    the kept one's, or a mere part of it that says too little.
+    """
+    if article.outcome == "unique" or (article.copy and article.copy.is_near):
+        return [by_identity(article), by_content(article)]
+    return [by_identity(article)] if article.outcome == "duplicate" else []
+
+
 def questions(articles: Iterable[Article]) -> list[str]:
     """The texts to look up in the index before deciding about the articles."""
     return [text for one in articles if one.outcome == "read" for text in (by_identity(one), by_content(one))]
@@ -86,9 +97,9 @@ def decide(
     """The articles, in the order given, each with its outcome.
 
     Identity and content known: `known`; so is what has the identity or the content of a forgotten article. Content
-    known: a copy by `exact`. Identity known: a copy by `url` if it is a lesser form of what stands there, else a
-    revision. Of the others, and of pages that now carry another story, those that are near copies of a kept article.
-    History beats the batch, and within it the earlier article.
+    known, of a kept article or of a near copy: a copy by `exact`. Identity known: a copy by `url` if it is a lesser
+    form of what stands there, else a revision. Of the others, and of pages that now carry another story, those that are
+    near copies of a kept article. History beats the batch, and within it the earlier article.
     `text_of` gives the words of a canonical article of history; `past` what history has that may be nearly the same.
     """
     common = overlap(articles, past) if rules.mode == "near" else Overlap()
@@ -153,11 +164,13 @@ class _Decision:
         same_content = self._seen.get(by_content(article), []) if self._rules.mode != "off" else []
         if any(known.article_id == article.article_id for known in same_identity):
             return replace(article, outcome="known")
-        if any(known.forgotten and known.article_id == known.canonical for known in (*same_identity, *same_content)):
+        forgotten = [known for known in same_identity if known.forgotten and known.article_id == known.canonical]
+        if forgotten or any(known.forgotten for known in same_content):
             return replace(article, outcome="known")
         same_identity = [known for known in same_identity if not known.forgotten]
-        if same_content:
-            return _as_copy(article, same_content[0], "exact", 1.0)
+        pages = {known.canonical for known in same_identity}
+        if of := _of_same_content(same_content, pages):
+            return _as_copy(article, of, "exact", 1.0)
         if not same_identity:
             return self._near_or_unique(article)
         before = same_identity[-1]
@@ -185,16 +198,14 @@ class _Decision:
 
     def _remember(self, article: Article, rank: int) -> None:
         row = Known(self._batch, rank, article.article_id, article.article_id, self._batch, "", article.published_at)
+        if copy := article.copy:
+            row = row._replace(canonical=copy.duplicate_of, original=copy.original_batch, place=copy.place)
+        for text in known_by(article):
+            self._seen.setdefault(text, []).append(row)
         if article.outcome == "unique":
-            self._seen.setdefault(by_content(article), []).append(row)
             self._texts[article.article_id] = Text(article.title, article.body)
             if self._is_comparable(article):
                 self._matcher.keep(article, self._batch)
-        if article.outcome in ("unique", "duplicate"):
-            if article.copy:
-                copy = article.copy
-                row = row._replace(canonical=copy.duplicate_of, original=copy.original_batch, place=copy.place)
-            self._seen.setdefault(by_identity(article), []).append(row)
 
 
 def _finished(article: Article, roundups: frozenset[str]) -> Article:
@@ -202,6 +213,13 @@ def _finished(article: Article, roundups: frozenset[str]) -> Article:
     if article.outcome == "unique":
         return replace(article, is_roundup=True) if article.article_id in roundups else article
     return replace(article, fingerprint=b"")
+
+
+def _of_same_content(found: Sequence[Known], pages: Collection[str]) -> Known | None:
+    """Of what had the same words the article that was kept, else a near copy: not one of a version of this page, for
+    those are never near copies of each other."""
+    kept = (known for known in found if known.article_id == known.canonical)
+    return next(kept, None) or next((known for known in found if known.canonical not in pages), None)
 
 
 def _as_copy(article: Article, of: Known, method: str, similarity: float) -> Article:

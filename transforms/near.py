@@ -4,9 +4,11 @@ The thresholds were measured on newswire and on perturbed articles (docs/copies.
 paragraphs, and two people's reports of one event, have a Jaccard of .2 to .4, and must stay apart.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,19 +34,28 @@ class Rules:
     """Part of the smaller text's shingles that the larger one has."""
     edit_ratio: float = 0.75
     """Likeness of the texts, letter by letter, if a fifth of their shingles is common."""
+    same_words: float = 0.90
+    """Part of the words of the text with fewer different ones that the other has, if a fifth of their shingles is."""
+    same_figures: float = 0.75
+    """The same of their exact figures, of which there are at least FIGURES: then other numbers do not count."""
 
 
 LEAST_SAMPLES = 12
 """Sampled shingles of the smaller text from which its containment counts."""
-EDITED_JACCARD, EDITED_TOKENS = 0.20, 80
+EDITED_JACCARD = 0.20
 """From where on the texts themselves are compared."""
+EDITED_TOKENS = 80
+"""Of the shorter text, from where on its letters say enough."""
 EDITED_LETTERS = 4_000
 """Of each text that are compared."""
 EDITED_WORDS = 600
 """Of each text that are compared word by word."""
+FIGURES, FIGURE_DIGITS = 4, 3
+"""Exact figures that two texts have in common at least, each of so many digits, of which zeros at an end tell nothing.
+Two accounts of one balance sheet have them; the next one, from the same template, has others."""
 MOST_IN_PLACE = 0.15
 """Share of the numbers in the same places that may be others in a short copy."""
-AGREEING = 4
+AGREEING = 3
 """Numbers in the same places that outweigh others elsewhere."""
 MISREAD = 25
 """One word in so many, at least, differs by a letter or two where a text was misread."""
@@ -55,8 +66,9 @@ _LEFT, _KEPT, _BOILERPLATE_JACCARD = 8, 0.7, 0.9
 # Texts of one source whose titles are less alike than this must be so alike.
 _SAME_SOURCE_TITLE, _SAME_SOURCE_JACCARD = 0.5, 0.9
 _UNRELATED = 0.05
+_NO_TEXTS = ("", "")
+_YEAR, _NO_DIGIT = re.compile("(19|20)[0-9]{2}"), re.compile(r"\D")
 _SLOT_BITS = 20
-_NO_TEXTS = ("", "x")  # with nothing in common
 NO_HASHES = np.zeros(0, np.uint32)
 
 
@@ -146,7 +158,14 @@ def judge(one: Side, other: Side, rules: Rules, texts: Callable[[], tuple[str, s
     if alike.is_boilerplate and alike.jaccard < _BOILERPLATE_JACCARD:
         return judged("", alike.jaccard, "they share what their source repeats everywhere")
     others = _filled_anew(one, other, shared, replaced) if may_be else replaced * is_template(tokens, shared, replaced)
-    if others and not _may_be_misread(alike, others, texts):
+    texts = cache(texts)
+    is_close = alike.jaccard >= EDITED_JACCARD
+    may_agree = is_close and shared >= FIGURES  # in their exact figures, whatever else differs
+    if (
+        others
+        and not _may_be_misread(alike, others, texts)
+        and not (may_agree and same_figures(*(texts() or _NO_TEXTS)) >= rules.same_figures)
+    ):
         return judged("", alike.jaccard, "their numbers differ, as in a template that is filled in anew")
     is_same_source = one.source is not None and one.source == other.source
     if (
@@ -159,10 +178,20 @@ def judge(one: Side, other: Side, rules: Rules, texts: Callable[[], tuple[str, s
         return judged("jaccard", alike.jaccard, "")
     if alike.containment >= rules.containment and alike.samples >= LEAST_SAMPLES:
         return judged("containment", alike.containment, "")
-    is_close = alike.jaccard >= EDITED_JACCARD and tokens >= EDITED_TOKENS
-    if is_close and (ratio := edit_ratio(*(texts() or _NO_TEXTS))) >= rules.edit_ratio:
-        return judged("edit-ratio", ratio, "")
+    if is_close and (both := texts()) and (found := _by_texts(*both, tokens, rules)):
+        return judged(*found, "")
     return judged("", alike.jaccard, "too little of them is common")
+
+
+def _by_texts(one: str, other: str, tokens: int, rules: Rules) -> tuple[str, float] | None:
+    """The method by which the texts themselves are copies, and their likeness."""
+    if tokens >= EDITED_TOKENS and (ratio := edit_ratio(one, other)) >= rules.edit_ratio:
+        return "edit-ratio", ratio
+    if (share := same_words(one, other)) >= rules.same_words:
+        return "same-words", share
+    if (share := same_figures(one, other)) >= rules.same_figures:
+        return "same-figures", share
+    return None
 
 
 def is_template(tokens: int, shared: int, replaced: int) -> bool:
@@ -237,6 +266,28 @@ def edit_ratio(one: str, other: str) -> float:
     """Likeness of two texts, letter by letter, 0 to 1 (normalised indel similarity of the first EDITED_LETTERS)."""
     a, b = (" ".join(words(text[: EDITED_LETTERS * 2]))[:EDITED_LETTERS] for text in (one, other))
     return fuzz.ratio(a, b) / 100
+
+
+def same_words(one: str, other: str) -> float:
+    """Part of the different words of one text that the other has, of the one that has fewer, 0 to 1.
+
+    Who shortens and rearranges a text keeps its words; another's report of the same has others.
+    """
+    a, b = (set(words(text[: EDITED_LETTERS * 2])) for text in (one, other))
+    return len(a & b) / max(min(len(a), len(b)), 1)
+
+
+def same_figures(one: str, other: str) -> float:
+    """The same of their exact figures; 0 if they have not FIGURES in common."""
+    a, b = (_figures(text[: EDITED_LETTERS * 2]) for text in (one, other))
+    common = len(a & b)
+    return common / min(len(a), len(b)) if common >= FIGURES else 0.0
+
+
+def _figures(text: str) -> set[str]:
+    """Numbers of FIGURE_DIGITS digits or more, but years."""
+    found = (word for word in words(text) if word[0].isdigit() and not _YEAR.fullmatch(word))
+    return {word for word in found if len(_NO_DIGIT.sub("", word).strip("0")) >= FIGURE_DIGITS}
 
 
 def are_unrelated(one: Fingerprint, other: Fingerprint) -> bool:
