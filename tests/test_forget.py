@@ -115,10 +115,11 @@ def test_it_does_not_come_back(inputs: Path, tmp_path: Path, folded: bool) -> No
     forget(str(output), [SECRET], NOW)
     before = all_rows(output)
     again = [secret(), secret(text="New words on the same page, which say other things than before did.")]
-    again += [secret(url="https://third.example/1"), secret(url="https://near.example/1", text=NEAR)]
+    again += [secret(url="https://third.example/1")]
+    again += [secret(url=f"https://{host}.example/1", text=NEAR) for host in ("near", "fourth")]
     write(inputs, "5.jsonl", again)
     summary = plain_run(plain_config(inputs, output))
-    assert (summary.read, summary.known) == (4, 4) and all_rows(output) == before
+    assert (summary.read, summary.known) == (5, 5) and all_rows(output) == before
     write(inputs, "6.jsonl", [story(1, url="https://copy.example/3"), story(8, url="https://copy.example/1")])
     plain_run(plain_config(inputs, output))
     assert len(all_rows(output)["articles"]) == 8 and len(all_rows(output)["duplicates"]) == 2
