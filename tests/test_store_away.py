@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.log import LOG, STAGING
+from pipeline.query import connect
 from schemas.errors import WorldError
 from tests.command import kill, newsbeam, start
 from tests.engines import Server, answers, minio_found
@@ -22,6 +23,7 @@ from tests.fresh_news import fresh_news
 from tests.plain import plain_config, plain_run
 from tests.stories import stories, write_jsonl
 from tests.tables import all_rows
+from tests.test_watch import drain, wait_for
 from transforms import s3
 from transforms.files import asked, store_at
 from transforms.s3 import S3Store
@@ -77,6 +79,40 @@ def test_away_for_minutes(server: Server, tmp_path: Path, request: pytest.Fixtur
     summary = json.loads(out)
     assert summary["requests"] > 40 * summary["batches"]
     assert f"The object store was asked {summary['requests']:,} times" in err
+
+
+@pytest.mark.engines
+def test_away_under_watch(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Files go on coming while the store is away, two minutes in `make soak`; then all are in, and it drains."""
+    rows, output = list(stories(27, 400)), f"s3://news/{tmp_path.name}"
+    (tmp_path / "in").mkdir()
+    settings = ("--set", "models.en=null", "--set", "watch.quiet=0", "--set", "watch.commit_every=0")
+    process = start("watch", "--input", str(tmp_path / "in"), "--output", output, *settings)
+    try:
+        for part in range(8):
+            write_jsonl(tmp_path / f"in/{part}.jsonl", rows[part::8])
+            if part == 0:
+                wait_for(process, lambda: store_at(output).names("runs"))
+            elif part == 2:
+                server.kill()
+            elif part == 6:
+                time.sleep(120 if request.config.getoption("--soak") else 8)
+                back(server)
+            time.sleep(1)
+        wait_for(process, lambda: _read(output) == len(rows), 300)
+        drain(process)
+    finally:
+        kill(process)
+    plain_run(plain_config(tmp_path / "in", tmp_path / "out"))
+    here, there = all_rows(tmp_path / "out"), all_rows(output, delta=True)
+    assert {name: len(found) for name, found in there.items()} == {name: len(found) for name, found in here.items()}
+    newsbeam("verify", "--output", output)
+
+
+def _read(output: str) -> int:
+    """Records in complete batches."""
+    with connect(output) as connection:
+        return int(connection.sql("SELECT coalesce(sum(read), 0) FROM runs").fetchall()[0][0])
 
 
 @pytest.mark.engines
