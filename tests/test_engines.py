@@ -100,10 +100,11 @@ def test_flink_embedded(inputs: Path, expected: dict[str, list[str]], tmp_path: 
 
 @pytest.mark.engines
 @pytest.mark.usefixtures("soak")
-def test_prism_into_an_object_store(inputs: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
-    prism = needs("bin/prism")
+@pytest.mark.parametrize("runner", ["DirectRunner", "PrismRunner"])
+def test_into_an_object_store(inputs: Path, expected: dict[str, list[str]], tmp_path: Path, runner: str) -> None:
+    beam = (f"--prism_location={needs('bin/prism')}",) if runner == "PrismRunner" else ()
     with minio_found(tmp_path):
-        run(inputs, "s3://news/out", "--runner", "PrismRunner", beam=(f"--prism_location={prism}",))
+        run(inputs, "s3://news/out", "--runner", runner, beam=beam)
         assert all_rows("s3://news/out", delta=True) == expected
         newsbeam("verify", "--output", "s3://news/out")
 
