@@ -10,10 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline import forget as forgetting
+from pipeline.delta import table_at
 from pipeline.fingerprint_rebuild import rebuild_fingerprints
 from pipeline.forget import Forgotten, forget
 from pipeline.lock import held
@@ -22,7 +24,9 @@ from pipeline.snapshots import fold
 from pipeline.status import status_of
 from pipeline.verify import verify_warehouse
 from schemas.errors import UsageError
+from schemas.tables import TABLES
 from tests.command import newsbeam
+from tests.engines import minio_found
 from tests.plain import NOW, plain_config, plain_run
 from tests.stories import stories
 from tests.tables import all_rows
@@ -125,6 +129,22 @@ def test_it_does_not_come_back(inputs: Path, tmp_path: Path, folded: bool) -> No
     assert len(all_rows(output)["articles"]) == 8 and len(all_rows(output)["duplicates"]) == 2
     rebuild_fingerprints(str(output))
     assert whole(output) and not traces(output)
+
+
+@pytest.mark.engines
+def test_in_an_object_store(inputs: Path, tmp_path: Path) -> None:
+    here, there = str(tmp_path / "out"), "s3://news/out"
+    with minio_found(tmp_path):
+        for output in (here, there):
+            plain_run(plain_config(inputs, output, batch={"bytes": 1}))
+            assert len(forget(output, [SECRET], NOW).rows) == 4
+        assert all_rows(there, delta=True) == all_rows(here) and not verify_warehouse(there).problems
+
+
+def test_readers_of_delta_may_filter(inputs: Path, tmp_path: Path) -> None:
+    """By any column: statistics of some must not rule out rows by the others."""
+    rows = table_at(store_at(str(build(inputs, tmp_path / "out"))), TABLES["articles"]).to_pyarrow_dataset()
+    assert rows.to_table(filter=ds.field("title") == "Story 2").num_rows == 1
 
 
 def test_a_copy_alone(inputs: Path, tmp_path: Path) -> None:
