@@ -109,6 +109,7 @@ def run_to_end(saboteur: Saboteur, root: Path, output: Path, *crashes: tuple[int
     return saboteur.count
 
 
+@pytest.mark.timeout(3600)  # a minute of work, or two in the soak
 def test_a_crash_at_every_step(
     saboteur: Saboteur, inputs: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
