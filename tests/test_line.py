@@ -94,7 +94,7 @@ def test_too_many_dead_letters(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the workers in /proc")
 def test_a_worker_that_dies_ends_the_run_in_a_sentence(tmp_path: Path) -> None:
-    path = write_jsonl(tmp_path / "a.jsonl", stories(7, 3000))
+    path = write_jsonl(tmp_path / "a.jsonl", stories(7, 1000))
     run = start("run", "--input", str(path), "--output", str(tmp_path / "out"))
     while len(workers := descendants_named(run.pid, "pipeline.worker")) < 2:
         time.sleep(0.05)
