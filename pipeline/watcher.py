@@ -87,8 +87,8 @@ class Watcher:
     def _going(self, clock: float) -> bool:
         """Whether to hand out more: our driver does not drain. Raises WorldError where it has gone."""
         holder = holder_of(self._store)
-        if holder and holder["heartbeat"] != self._beat[0]:
-            self._beat = (holder["heartbeat"], clock)
+        if holder and holder.get("heartbeat") != self._beat[0]:
+            self._beat = (holder.get("heartbeat"), clock)
         another = holder is None or (holder and job_of(holder) != self._job)
         if another or clock - self._beat[1] > STALE:
             raise WorldError("The driver of this job has ended or started another: so this one ends.")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.warehouses import build
 
-ENGINE_LIMITS = {False: 400, True: 3000}
+ENGINE_LIMITS = {False: 600, True: 3000}
 """Seconds that a test on an engine may take, and one of the soak."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -352,15 +352,15 @@ def test_flink_is_killed(inputs: Path, expected: Told, tmp_path: Path, request: 
         options = ["--set", f"root={tmp_path / 'in'}", "--runner", "PortableRunner", "--", *options]
         process = watch(tmp_path, *QUICK, "--set", "worker_timeout=120", *options)
         arrivals.come(len(deaths) + 1)
-        wait_for(process, lambda: records(tmp_path) > 0, 500)
+        wait_for(process, lambda: records(tmp_path) > 0, 900)
         for number, who in enumerate(deaths):
             left = cluster.kill(who)
             killed, before = time.monotonic(), records(tmp_path)
             arrivals.come(len(deaths) - number)
-            wait_for(process, lambda before=before: records(tmp_path) > before, 300)  # type: ignore[misc]
+            wait_for(process, lambda before=before: records(tmp_path) > before, 900)  # type: ignore[misc]
             print(f"{who} killed: next rows after {time.monotonic() - killed:.0f} s")
-            wait_for(process, lambda left=left: not any(map(process_lives, left)), 120)  # type: ignore[misc]
-        wait_for(process, lambda: records(tmp_path) == expected.read, 300)
+            wait_for(process, lambda left=left: not any(map(process_lives, left)), 300)  # type: ignore[misc]
+        wait_for(process, lambda: records(tmp_path) == expected.read, 900)
         drain(process)
-        cluster.manager.wait_until(lambda: cluster.overview()["jobs-running"] == 0, 120)
+        cluster.manager.wait_until(lambda: cluster.overview()["jobs-running"] == 0, 300)
     check_like(tmp_path / "out", expected)
