@@ -26,7 +26,7 @@ test: $(READY)  ## run the tests (under 15 minutes on two cores)
 engines: $(READY)  ## install Prism, Flink and MinIO under .tools/ for the tests (needs Java and Maven)
 	@PIP=$(BIN)/pip tests/engines/install.sh
 
-test-engines: $(READY)  ## run the tests on these engines (under 10 minutes); without one its tests are skipped
+test-engines: $(READY)  ## run the tests on these engines; without one its tests are skipped, with the reason
 	@$(BIN)/python -m pytest -m engines -rs
 
 check: $(READY)  ## lint and type-check
