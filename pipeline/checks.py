@@ -93,9 +93,14 @@ class Log:
         return self.batches[-1].number if self.batches else self.manifest.number
 
     @property
+    def published(self) -> list[Logged]:
+        """Batches that readers see, with their files as they were committed."""
+        return [batch for batch in self.batches if batch.number <= self.done]
+
+    @property
     def complete(self) -> list[Logged]:
-        """Batches that readers see, with their files as later ones replaced them; without those just being replaced."""
-        done, coming = [batch for batch in self.batches if batch.number <= self.done], self.replacing
+        """The same with their files as later ones replaced them, and without those that are just being replaced."""
+        done, coming = self.published, self.replacing
         newest = {one.file.path: one.file for batch in done for one in batch.replaced}
         return [
             replace(batch, files=[newest.get(file.path, file) for file in batch.files if file.path not in coming])

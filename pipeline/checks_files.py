@@ -135,8 +135,7 @@ def _delta_problems(store: Store, delta: DeltaTable, table: Table, log: Log) -> 
         yield f"has {number_of(len(strange), 'file')} of no batch: {some(strange)}"
     if other := sorted(path for path in ours.keys() & theirs.keys() if ours[path] != theirs[path]):
         yield f"has other rows, sizes or partitions than the log: {some(other)}"
-    done = (batch for batch in log.batches if batch.number <= log.done)
-    last = max((batch.number for batch in done if batch.changes(table.name)), default=0)
+    last = max((batch.number for batch in log.published if batch.changes(table.name)), default=0)
     reached = delta.transaction_version(APP) or 0
     if log.whole and reached <= log.position and reached not in (last, *(batch.number for batch in log.unfinished)):
         yield f"stands at batch {reached} instead of {last}"

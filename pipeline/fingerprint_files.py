@@ -243,9 +243,9 @@ def _has_any(store: Store, name: str, ids: pa.Array) -> bool:
     return bool(pc.any(found).as_py())
 
 
-def _without(store: Store, name: str, ids: pa.Array, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+def _without(store: Store, name: str, ids: pa.Array) -> pa.Table:
     """The rows of a file but for those of some articles."""
-    rows = FingerprintFile(store, name).rows(columns)
+    rows = FingerprintFile(store, name).rows()
     return rows.filter(pc.invert(pc.is_in(rows["article_id"], ids))) if len(ids) else rows
 
 

@@ -23,7 +23,7 @@ from pipeline.lock import held
 from pipeline.log import Entry, History, Replaced, newest_manifest
 from pipeline.query import connect, explained
 from pipeline.snapshots import fold, last_run, remove_folded
-from pipeline.staging import attempt, new_token, stage_one, stage_run
+from pipeline.staging import attempt, folder_of, new_token, stage_one, stage_run
 from pipeline.versions import versions
 from pipeline.warehouse import Warehouse, open_warehouse
 from schemas.errors import Busy, UsageError, WorldError
@@ -158,8 +158,7 @@ def _without(store: Store, token: str, file: tuple[str, tuple[str, ...], int], i
     """A file without the rows of some articles, staged; None where none was written, since no article had a name."""
     name, place, batch = file
     table = TABLES[name]
-    folder = "/".join(f"{key}={value}" for key, value in zip(table.partitions, place, strict=True))
-    path = f"{name}/{folder}/{batch:012}.parquet"
+    path = f"{folder_of(table, place)}/{batch:012}.parquet"
     info = store.info(path)
     if info is None and name == "entities":
         return None

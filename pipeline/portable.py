@@ -37,7 +37,6 @@ _STREAMING = (
     "--execution_retry_delay=6000",
 )
 """Flink's options for a stream, unless others are given."""
-_SPEAKS_WITHIN = 10.0
 
 
 class PortableEngine:
@@ -233,5 +232,5 @@ def _check_endpoint(endpoint: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise WorldError(f"No job server answers at {endpoint} ({error}): start Beam's job server there.") from error
-    if not serves(endpoint, _SPEAKS_WITHIN):
+    if not serves(endpoint):
         raise WorldError(f"What answers at {endpoint} is no job server of Beam's: check --job_endpoint.")

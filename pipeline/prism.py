@@ -34,13 +34,13 @@ def prism_binary(location: str = "") -> str:
     )
 
 
-def serves(endpoint: str, seconds: float) -> bool:
+def serves(endpoint: str) -> bool:
     """Whether what listens there speaks gRPC. Beam would wait for ever for something that does not."""
     import grpc
 
     with grpc.insecure_channel(endpoint) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=seconds)
+            grpc.channel_ready_future(channel).result(timeout=_SPEAKS_WITHIN)
         except grpc.FutureTimeoutError:
             return False
     return True
@@ -86,7 +86,7 @@ class Prism:
         deadline = time.monotonic() + _STARTS_WITHIN
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0 and serves(self.endpoint, _SPEAKS_WITHIN):
+                if client.connect_ex(("127.0.0.1", port)) == 0 and serves(self.endpoint):
                     return
             time.sleep(0.05)
         self._process.kill()

@@ -61,21 +61,25 @@ def stage(store: Store, token: str, number: int, rows: Iterable[tuple[Table, Pla
 
 def stage_one(store: Store, token: str, number: int, table: Table, place: Place, rows: pa.Table) -> File:
     """Write the rows of one file. Durable when it returns."""
-    partition = dict(zip(table.partitions, place, strict=True))
-    folder = "/".join(f"{name}={value}" for name, value in partition.items())
+    folder = folder_of(table, place)
     statistics = [name for name in _STATISTICS if name in rows.column_names]
     data = parquet_bytes(rows, write_statistics=statistics, use_dictionary=_FEW_VALUES)
-    staged = f"{STAGING}/{token}/{table.name}/{folder}.parquet"
+    staged = f"{STAGING}/{token}/{folder}.parquet"
     store.write(staged, data)
     return File(
         table=table.name,
         staged=staged,
-        path=f"{table.name}/{folder}/{number:012}.parquet",
+        path=f"{folder}/{number:012}.parquet",
         rows=len(rows),
         size=len(data),
-        partition=partition,
+        partition=dict(zip(table.partitions, place, strict=True)),
         stats=_delta_statistics(rows),
     )
+
+
+def folder_of(table: Table, place: Place) -> str:
+    """Where the rows of one place stand: `articles/date=…/topic=…`."""
+    return "/".join([table.name, *(f"{name}={value}" for name, value in zip(table.partitions, place, strict=True))])
 
 
 def _delta_statistics(rows: pa.Table) -> str:

@@ -80,7 +80,6 @@ def _fork(listener: socket.socket) -> int:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         gc.set_threshold(*_COLLECTING)
-        gc.enable()
         try:
             while True:
                 _work(listener)

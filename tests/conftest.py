@@ -1,11 +1,17 @@
 """Options and folders that several tests share."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.warehouses import build
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from transforms.decoder import FastNer
 
 ENGINE_LIMITS = {False: 600, True: 3000}
 """Seconds that a test on an engine may take, and one of the soak."""
@@ -26,6 +32,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("engines") and not item.get_closest_marker("timeout"):
             item.add_marker(limit)
+
+
+@pytest.fixture(scope="module")
+def nlp() -> "Language":
+    """The default model, as names need it."""
+    import spacy
+
+    from tests.decoding import MODEL, OTHERS
+
+    return spacy.load(MODEL, exclude=OTHERS)
+
+
+@pytest.fixture(scope="module")
+def fast(nlp: "Language") -> "FastNer":
+    """The fast decoder of the same."""
+    from transforms.decoder import FastNer
+
+    return FastNer(nlp)
 
 
 @pytest.fixture

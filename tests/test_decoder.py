@@ -11,25 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from tests.decoding import INVENTED, MODEL, ODD, OTHERS, STRADDLING, check, fast_tokens, spacy_reads
+from tests.decoding import INVENTED, MODEL, ODD, STRADDLING, check, fast_tokens, spacy_reads
 from transforms import decoder, encoder, pieces
 from transforms.decoder import FastNer, Span
 from transforms.names import namer
-
-
-@pytest.fixture(scope="module")
-def nlp() -> Language:
-    return spacy.load(MODEL, exclude=OTHERS)
-
-
-@pytest.fixture(scope="module")
-def fast(nlp: Language) -> FastNer:
-    return FastNer(nlp)
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,6 @@ from tests.decoding import INVENTED, MODEL, ODD, OTHERS, STRADDLING, check
 from transforms import encoder, native, pieces
 from transforms.decoder import FastNer, misfit
 
-
-@pytest.fixture(scope="module")
-def nlp() -> Language:
-    return spacy.load(MODEL, exclude=OTHERS)
-
-
-@pytest.fixture(scope="module")
-def fast(nlp: Language) -> FastNer:
-    return FastNer(nlp)
-
-
 TOK2VEC: dict[str, Any] = {
     "width": 32,
     "depth": 2,
